@@ -1,0 +1,60 @@
+import { Injectable } from '@nestjs/common';
+import type { Caller } from '../access/caller.js';
+import type { Rights } from '../access/rights.js';
+import type { Scope } from '../access/scope.js';
+import { Database } from '../database/database.js';
+import { firstRow, type OrgTransaction } from '../database/transaction.js';
+import { NotFound } from '../errors/errors.js';
+import { rightsOf } from '../grants/rights-of.js';
+import { isSlug } from './slug.js';
+
+/** A scope as a request names it: nobody has looked yet whether it exists. */
+export type ScopeNames = Readonly<{
+  org: string;
+  project: string | undefined;
+  environment: string | undefined;
+}>;
+
+/** Names → the scope that they mean and what the caller may do in its organisation. What does not exist is `NotFound`. */
+@Injectable()
+export class ScopeResolver {
+  constructor(private readonly database: Database) {}
+
+  async resolve(caller: Caller, names: ScopeNames): Promise<{ scope: Scope; rights: Rights }> {
+    if (![names.org, names.project, names.environment].every((name) => name === undefined || isSlug(name))) {
+      throw new NotFound();
+    }
+    const orgId = await this.orgId(names.org);
+    const org = { id: orgId, slug: names.org };
+    return this.database.forOrg(orgId, async (tx) => {
+      const below = await findBelow(tx, orgId, names);
+      return { scope: { org, ...below }, rights: await rightsOf(tx, caller, org) };
+    });
+  }
+
+  private async orgId(slug: string): Promise<string> {
+    const row = await this.database.shared((tx) =>
+      firstRow<{ org_id: string }>(tx, 'select org_id from org_slugs where slug = $1', [slug]),
+    );
+    if (row === undefined) throw new NotFound();
+    return row.org_id;
+  }
+}
+
+type Below = Pick<Scope, 'project' | 'environment'>;
+
+async function findBelow(tx: OrgTransaction, orgId: string, names: ScopeNames): Promise<Below> {
+  if (names.project === undefined) return {};
+  const row = await firstRow<{ project_id: string; environment_id: string | null }>(
+    tx,
+    `select p.id as project_id, e.id as environment_id
+     from projects p left join environments e on e.org_id = p.org_id and e.project_id = p.id and e.name = $3
+     where p.org_id = $1 and p.slug = $2`,
+    [orgId, names.project, names.environment ?? null],
+  );
+  if (row === undefined) throw new NotFound();
+  const project = { id: row.project_id, slug: names.project };
+  if (names.environment === undefined) return { project };
+  if (row.environment_id === null) throw new NotFound();
+  return { project, environment: { id: row.environment_id, name: names.environment } };
+}

@@ -1,0 +1,62 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiResponse } from '@nestjs/swagger';
+import type { ErrorCode } from '../errors/errors.js';
+import { ERROR_STATUS } from './error-status.js';
+import { ErrorView } from './error-view.js';
+
+/**
+ * What a service says besides the body of its answer. `http/answer.interceptor.ts` turns these into headers, so that controllers stay one
+ * line a route.
+ */
+
+/** A body with its entity tag (RFC 9110, 8.8.3). */
+export class Tagged<T> {
+  constructor(
+    readonly body: T,
+    readonly tag: number,
+  ) {}
+}
+
+/** 304: the caller has this already. */
+export class NotModified {
+  constructor(readonly tag: number) {}
+}
+
+/** One page of a list; `next` is the cursor of the page after it. */
+export class Page<T> {
+  constructor(
+    readonly items: readonly T[],
+    readonly next: string | null,
+  ) {}
+}
+
+/** A body that is not JSON. */
+export class Text {
+  constructor(
+    readonly content: string,
+    readonly type: string,
+    readonly tag: number | null = null,
+  ) {}
+}
+
+type Shape = abstract new (...args: never[]) => object;
+
+/** Documents the successful answer of a route. `[View]` is a list of them; null is an answer without a body. */
+export function Answers(status: 200 | 201 | 204, shape: Shape | readonly [Shape] | null, description: string): MethodDecorator {
+  if (shape === null) return ApiResponse({ status, description });
+  const isList = Array.isArray(shape);
+  const type = (isList ? shape[0] : shape) as new () => object;
+  return ApiResponse({ status, description, type, isArray: isList });
+}
+
+/** Documents the refusals of a route beyond those that `@Requires` writes, with the reason of each. */
+export function Refuses(reasons: Partial<Record<ErrorCode, string>>): MethodDecorator {
+  const byStatus = new Map<number, string[]>();
+  for (const [code, reason] of Object.entries(reasons)) {
+    const status = ERROR_STATUS[code as ErrorCode];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), `\`${code}\`: ${reason}`]);
+  }
+  return applyDecorators(
+    ...[...byStatus].map(([status, lines]) => ApiResponse({ status, description: lines.join(' '), type: ErrorView })),
+  );
+}

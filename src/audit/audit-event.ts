@@ -1,0 +1,49 @@
+import type { AnyAccess } from '../access/access.js';
+import { actorOf, type Actor, type Origin } from '../access/caller.js';
+
+/** What a record says it was done to. Names and numbers only: never a value, a token or a body. */
+export type Resource = Readonly<{
+  project?: string;
+  environment?: string;
+  secret?: string;
+  version?: number;
+  /** Many secrets in one record: which ones, at which version. */
+  secrets?: readonly Readonly<{ secret: string; version?: number }>[];
+  [detail: string]: unknown;
+}>;
+
+/** What the code that acts knows about an event. The chain adds its place, time and hashes. */
+export type AuditRecord = Readonly<{
+  actor: Actor;
+  origin: Origin;
+  action: string;
+  resource: Resource;
+  outcome: 'allowed' | 'denied';
+}>;
+
+/** One event of a trail, as it is hashed, stored, listed and exported. */
+export type AuditEvent = Readonly<{
+  seq: number;
+  /** RFC 3339, UTC, milliseconds. */
+  at: string;
+  actor: Actor;
+  action: string;
+  resource: Resource;
+  outcome: 'allowed' | 'denied';
+  ip: string;
+  userAgent: string;
+  requestId: string;
+  prevHash: string;
+  hash: string;
+}>;
+
+/** The record of something that was allowed, with the project and the environment that the proof is for. */
+export function allowed(access: AnyAccess, action: string, resource: Resource): AuditRecord {
+  return {
+    actor: actorOf(access.caller),
+    origin: access.origin,
+    action,
+    resource: { ...access.place, ...resource },
+    outcome: 'allowed',
+  };
+}

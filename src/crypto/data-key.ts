@@ -1,0 +1,52 @@
+import { createHmac, hkdfSync, randomUUID, randomBytes } from 'node:crypto';
+import { KEY_BYTES, keyIdOf, open, seal, SealBroken, type Place } from './envelope.js';
+import { Plaintext } from './plaintext.js';
+
+/** A data key that nobody has stored yet: its wrapped form goes into `data_keys`, in the transaction that makes its owner. */
+export type NewDataKey = Readonly<{ id: string; wrapped: Uint8Array }>;
+
+export function freshKey(): { id: string; bytes: Uint8Array } {
+  return { id: randomUUID(), bytes: randomBytes(KEY_BYTES) };
+}
+
+/** The unwrapped data keys of one owner, for as long as a lease of the keyring lasts. */
+export class DataKeys {
+  readonly #keys: Map<string, Uint8Array>;
+  readonly #current: string;
+
+  constructor(keys: Map<string, Uint8Array>, current: string) {
+    this.#keys = keys;
+    this.#current = current;
+  }
+
+  /** The key that new values are sealed under. */
+  get currentId(): string {
+    return this.#current;
+  }
+
+  seal(place: Place, value: Plaintext): Buffer {
+    return seal(this.key(this.#current), this.#current, place, Buffer.from(value.reveal(), 'utf8'));
+  }
+
+  open(place: Place, sealed: Uint8Array): Plaintext {
+    return new Plaintext(open(this.key(keyIdOf(sealed)), place, sealed).toString('utf8'));
+  }
+
+  /** A keyed digest for comparing two values without reading them: HMAC-SHA-256 under a key derived for this alone. */
+  fingerprint(value: Plaintext): Buffer {
+    const key = hkdfSync('sha256', this.key(this.#current), new Uint8Array(0), 'coffer/fingerprint/v1', KEY_BYTES);
+    return createHmac('sha256', Buffer.from(key)).update(value.reveal(), 'utf8').digest();
+  }
+
+  /** Overwrites the keys. Nothing seals or opens with them afterwards. */
+  drop(): void {
+    for (const key of this.#keys.values()) key.fill(0);
+    this.#keys.clear();
+  }
+
+  private key(id: string): Uint8Array {
+    const key = this.#keys.get(id);
+    if (key === undefined) throw new SealBroken('they name a data key that is not their owner’s');
+    return key;
+  }
+}

@@ -1,0 +1,89 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Database } from '../database/database.js';
+import { rows } from '../database/transaction.js';
+import { CofferError, NotFound, Unavailable } from '../errors/errors.js';
+import { DataKeys, freshKey, type NewDataKey } from './data-key.js';
+import { SealBroken } from './envelope.js';
+import { KEY_PROVIDER, type KeyProvider } from './key-provider.js';
+import { Leases } from './leases.js';
+
+const CACHED_OWNERS = 10_000;
+const CACHE_MS = 5 * 60_000;
+
+/** Whose data keys: an environment's, or a project's own (from which its fingerprints come) when there is no environment. */
+export type KeyOwner = Readonly<{ orgId: string; projectId: string; environmentId: string | null }>;
+
+type StoredKey = Readonly<{ id: string; wrapped: Uint8Array; retired: boolean }>;
+
+/**
+ * Data keys: made, unwrapped, lent out and forgotten. The unwrapped ones live in bounded memory for a limited time and are overwritten when
+ * they are dropped, never while somebody still works with them.
+ */
+@Injectable()
+export class Keyring {
+  private readonly leases = new Leases<DataKeys>(CACHED_OWNERS, CACHE_MS, (keys) => {
+    keys.drop();
+  });
+
+  constructor(
+    private readonly database: Database,
+    @Inject(KEY_PROVIDER) private readonly provider: KeyProvider,
+  ) {}
+
+  /** A new wrapped key for an owner that is about to be stored. May call a KMS: no transaction may be open. */
+  async make(owner: KeyOwner): Promise<NewDataKey> {
+    const { id, bytes } = freshKey();
+    try {
+      return { id, wrapped: await this.provider.wrap(bytes, contextOf(owner, id)) };
+    } catch (error) {
+      throw new Unavailable('keys', error);
+    } finally {
+      bytes.fill(0);
+    }
+  }
+
+  /** Lends the owner's keys to `work`. May call a KMS before `work` begins, so the transaction belongs inside `work`. */
+  with<T>(owner: KeyOwner, work: (keys: DataKeys) => Promise<T>): Promise<T> {
+    return this.leases.with(nameOf(owner), () => this.load(owner), work);
+  }
+
+  /** Overwrites whatever is kept; part of a clean end. */
+  forgetAll(): void {
+    this.leases.dropAll();
+  }
+
+  private async load(owner: KeyOwner): Promise<DataKeys> {
+    const stored = await this.database.forOrg(owner.orgId, (tx) =>
+      rows<StoredKey>(
+        tx,
+        `select id, wrapped, retired_at is not null as retired from data_keys
+         where org_id = $1 and project_id = $2 and environment_id is not distinct from $3`,
+        [owner.orgId, owner.projectId, owner.environmentId],
+      ),
+    );
+    const current = stored.find((key) => !key.retired);
+    if (current === undefined) throw new NotFound();
+    return new DataKeys(await this.unwrapAll(owner, stored), current.id);
+  }
+
+  private async unwrapAll(owner: KeyOwner, stored: readonly StoredKey[]): Promise<Map<string, Uint8Array>> {
+    try {
+      const pairs = stored.map(
+        async (key) => [key.id, await this.provider.unwrap(key.wrapped, contextOf(owner, key.id))] as const,
+      );
+      return new Map(await Promise.all(pairs));
+    } catch (error) {
+      if (error instanceof CofferError || error instanceof SealBroken) throw error;
+      throw new Unavailable('keys', error);
+    }
+  }
+}
+
+function nameOf(owner: KeyOwner): string {
+  return [owner.orgId, owner.projectId, owner.environmentId ?? ''].join('/');
+}
+
+/** Bound into the wrapped key: in another owner's row it does not unwrap. */
+function contextOf(owner: KeyOwner, keyId: string): string {
+  return `${nameOf(owner)}/${keyId}`;
+}

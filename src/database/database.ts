@@ -1,0 +1,116 @@
+import { Injectable } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import { DataSource, type QueryRunner } from 'typeorm';
+import { Unavailable } from '../errors/errors.js';
+import { isRetryable, translateOutage } from './postgres-errors.js';
+import type { OrgTransaction, Transaction, UserTransaction } from './transaction.js';
+
+/** A transaction that has not ended by then is cut off, whatever the server or the network does. */
+export const TRANSACTION_DEADLINE_MS = 8_000;
+const ATTEMPTS = 3;
+
+/**
+ * The one door to PostgreSQL. Every piece of work says whose rows it may touch: those of one organisation, of one user, or the shared
+ * ones. Row-level security holds it to that; outside of such a block a query sees no row of a tenant at all.
+ * A transaction is a visible block: committed when the work returns, rolled back when it throws.
+ */
+@Injectable()
+export class Database {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Work on the rows of one organisation. `work` may run again after a deadlock: it must do nothing but database work. */
+  forOrg<T>(orgId: string, work: (tx: OrgTransaction) => Promise<T>): Promise<T> {
+    return this.inTransaction('coffer.org_id', orgId, (tx) => work(tx as OrgTransaction));
+  }
+
+  /** Work on the rows of one user: personal tables, and those rows of tenants that are the user's own. */
+  forUser<T>(userId: string, work: (tx: UserTransaction) => Promise<T>): Promise<T> {
+    return this.inTransaction('coffer.user_id', userId, (tx) => work(tx as UserTransaction));
+  }
+
+  /** Work on tables that belong to nobody: users, sessions, organisations' slugs. */
+  shared<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.inTransaction(null, '', work);
+  }
+
+  private async inTransaction<T>(
+    setting: 'coffer.org_id' | 'coffer.user_id' | null,
+    id: string,
+    work: (tx: Transaction) => Promise<T>,
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.attempt(setting, id, work);
+      } catch (error) {
+        if (attempt < ATTEMPTS && isRetryable(error)) continue;
+        throw translateOutage(error);
+      }
+    }
+  }
+
+  private async attempt<T>(
+    setting: string | null,
+    id: string,
+    work: (tx: Transaction) => Promise<T>,
+  ): Promise<T> {
+    const runner = this.dataSource.createQueryRunner();
+    const client = await connect(runner);
+    const deadline = setTimeout(() => cutOff(client), TRANSACTION_DEADLINE_MS);
+    try {
+      await runner.startTransaction();
+      // `set local` takes no parameter; the third argument keeps the setting from surviving into the connection's next user.
+      if (setting !== null) await runner.query('select set_config($1, $2, true)', [setting, id]);
+      const result = await work(runner.manager);
+      await runner.commitTransaction();
+      return result;
+    } catch (error) {
+      await rollBack(runner, client);
+      throw error;
+    } finally {
+      clearTimeout(deadline);
+      await runner.release();
+    }
+  }
+}
+
+/** Makes `promise` fail after `ms` and destroys the transaction's connection, so that nothing of it can be committed later. */
+export async function orCutOff<T>(tx: Transaction, ms: number, promise: Promise<T>, failure: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const client = (await tx.queryRunner?.connect()) as PoolClient | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      if (client !== undefined) cutOff(client);
+      reject(failure());
+    }, ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function connect(runner: QueryRunner): Promise<PoolClient> {
+  try {
+    return (await runner.connect()) as PoolClient;
+  } catch (error) {
+    await runner.release();
+    throw new Unavailable('database', error);
+  }
+}
+
+/** Ends the socket without asking the server: its pending queries fail at once and the pool drops the connection. */
+function cutOff(client: PoolClient): void {
+  const { connection } = client as PoolClient & { connection?: { stream: { destroy(): void } } };
+  connection?.stream.destroy();
+}
+
+async function rollBack(runner: QueryRunner, client: PoolClient): Promise<void> {
+  if (!runner.isTransactionActive) return;
+  try {
+    await runner.rollbackTransaction();
+  } catch {
+    // Without its rollback a connection must not be used again.
+    cutOff(client);
+  }
+}

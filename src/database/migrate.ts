@@ -1,0 +1,33 @@
+import { DataSource } from 'typeorm';
+import { Foundation1763700000000 } from '../../migrations/1763700000000-foundation.js';
+
+const MIGRATIONS = [Foundation1763700000000];
+
+// Two nodes that start at once must not migrate at once.
+const MIGRATION_LOCK = 7_263_337;
+
+/** Brings a database to this version's tables. `url` is a login that may create tables and roles. Returns what it ran, by name. */
+export async function migrate(url: string): Promise<string[]> {
+  const dataSource = await new DataSource({
+    type: 'postgres',
+    url,
+    migrations: MIGRATIONS,
+    synchronize: false,
+    installExtensions: false,
+    applicationName: 'coffer-migrate',
+    connectTimeoutMS: 10_000,
+    logging: false,
+  }).initialize();
+  const lock = dataSource.createQueryRunner();
+  try {
+    await lock.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    const ran = await dataSource.runMigrations({ transaction: 'all' });
+    return ran.map((migration) => migration.name);
+  } finally {
+    await lock.release();
+    await dataSource.destroy();
+  }
+}
+
+/** Whether a database stands exactly where this version expects it; asked by `/readyz`. */
+export const LATEST_MIGRATION = MIGRATIONS.map((migration) => migration.name).at(-1) ?? '';

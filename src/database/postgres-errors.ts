@@ -1,0 +1,41 @@
+import { CofferError, Unavailable } from '../errors/errors.js';
+
+/** What PostgreSQL refused, read from its SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
+type Refusal = Readonly<{ code: string; constraint: string | undefined }>;
+
+function refusalOf(error: unknown): Refusal | null {
+  if (typeof error !== 'object' || error === null) return null;
+  const cause = 'driverError' in error ? error.driverError : error;
+  if (typeof cause !== 'object' || cause === null || !('code' in cause) || typeof cause.code !== 'string') return null;
+  const constraint = 'constraint' in cause && typeof cause.constraint === 'string' ? cause.constraint : undefined;
+  return { code: cause.code, constraint };
+}
+
+/** Whether the error is a broken unique constraint or unique index of that name. */
+export function breaksUnique(error: unknown, constraint: string): boolean {
+  const refusal = refusalOf(error);
+  return refusal?.code === '23505' && refusal.constraint === constraint;
+}
+
+/** Whether a row that this one points to is gone. */
+export function breaksForeignKey(error: unknown): boolean {
+  return refusalOf(error)?.code === '23503';
+}
+
+/** Deadlock or serialisation failure: the same work can simply be done once more. */
+export function isRetryable(error: unknown): boolean {
+  const code = refusalOf(error)?.code;
+  return code === '40P01' || code === '40001';
+}
+
+const UNREACHABLE = /^(08|53|57P|58)|^(57014|55P03|25006|25P03)$|^E[A-Z]+$/;
+const LOST = /terminat|timeout|closed|ECONN|not queryable|Cannot use a pool/i;
+
+/** Turns what stands for "the database cannot be asked right now" into `Unavailable`; everything else stays what it is. */
+export function translateOutage(error: unknown): unknown {
+  if (error instanceof CofferError) return error;
+  const code = refusalOf(error)?.code;
+  if (code !== undefined && UNREACHABLE.test(code)) return new Unavailable('database', error);
+  if (code === undefined && error instanceof Error && LOST.test(error.message)) return new Unavailable('database', error);
+  return error;
+}

@@ -1,0 +1,92 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { Access, type AnyAccess, type Need } from '../access/access.js';
+import type { Caller } from '../access/caller.js';
+import type { Permission } from '../access/permissions.js';
+import type { Rights } from '../access/rights.js';
+import { carryAccess, ROUTE_POLICY, type RoutePolicy } from '../access/route-policy.js';
+import { scopeIds, type Scope } from '../access/scope.js';
+import { Audit } from '../audit/audit.js';
+import { Forbidden, NotFound, Unexpected } from '../errors/errors.js';
+import { ScopeResolver, type ScopeNames } from '../tenancy/scope-resolver.js';
+
+/**
+ * Caller and scope → `Access`, the proof without which no service method can be called, or a refusal that is on record before it is told.
+ * What may not be seen looks like what does not exist.
+ */
+@Injectable()
+export class AuthorizeGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly scopes: ScopeResolver,
+    private readonly audit: Audit,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const policy = this.reflector.get<RoutePolicy>(ROUTE_POLICY, context.getHandler());
+    if (policy.need === 'nobody') return true;
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const caller = request.user;
+    if (caller === undefined) throw new Unexpected('the authorize guard ran before the authenticate guard');
+    carryAccess(request, await this.decide(policy.need, policy, caller, request));
+    return true;
+  }
+
+  private async decide(need: Need, policy: RoutePolicy, caller: Caller, request: FastifyRequest): Promise<AnyAccess> {
+    const names = namesIn(request, policy);
+    if (names === null) {
+      if (need === 'user' && caller.kind !== 'user') await this.refuse(caller, null, policy, request);
+      if (need !== 'user' && need !== 'caller') throw new Unexpected(`${policy.action} has a permission and no scope`);
+      return Access.decided(caller, null, null);
+    }
+    const { scope, rights } = await this.scopes.resolve(caller, names);
+    if (!rights.sees(scopeIds(scope))) throw new NotFound();
+    if (need !== 'visible' && need !== 'caller' && !holds(rights, need, scope, policy)) {
+      await this.refuse(caller, scope, policy, request);
+    }
+    return Access.decided(caller, scope, rights);
+  }
+
+  private async refuse(caller: Caller, scope: Scope | null, policy: RoutePolicy, request: FastifyRequest): Promise<never> {
+    const { need } = policy;
+    await this.audit.refused(caller, scope?.org.id ?? null, policy.action, {
+      ...(scope?.project === undefined ? {} : { project: scope.project.slug }),
+      ...(scope?.environment === undefined ? {} : { environment: scope.environment.name }),
+      ...namedThing(request),
+      permission: need,
+    });
+    throw need === 'user' ? new Forbidden('user', 'This is for people: a service token cannot do it.') : new Forbidden(need);
+  }
+}
+
+function holds(rights: Rights, need: Permission | 'user', scope: Scope, policy: RoutePolicy): boolean {
+  if (need === 'user') throw new Unexpected(`${policy.action} asks for a user inside an organisation`);
+  const ids = scopeIds(scope);
+  return policy.where === 'below' ? rights.holdsSomewhere(need, ids) : rights.holds(need, ids);
+}
+
+/** The scope that a request is about, by names; null for routes outside of organisations. */
+function namesIn(request: FastifyRequest, policy: RoutePolicy): ScopeNames | null {
+  const path = request.params as Readonly<Record<string, string | undefined>>;
+  if (path['o'] === undefined) return null;
+  const narrower = policy.where === 'body' ? request.body : policy.where === 'query' ? request.query : null;
+  const project = path['p'] ?? text(narrower, 'project');
+  const environment = path['envName'] ?? text(narrower, path['p'] === undefined ? 'environment' : 'envName');
+  return { org: path['o'], project, environment: project === undefined ? undefined : environment };
+}
+
+/** A malformed name narrows nothing: the permission is then needed in the wider scope, and validation tells what is wrong. */
+function text(fields: unknown, name: string): string | undefined {
+  if (typeof fields !== 'object' || fields === null || !Object.hasOwn(fields, name)) return undefined;
+  const value: unknown = Reflect.get(fields, name);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+const TELLABLE = /^[A-Za-z0-9_.-]{1,128}$/;
+
+/** Which secret a refusal was about, if the path names one. */
+function namedThing(request: FastifyRequest): { secret?: string } {
+  const { name } = request.params as { name?: string };
+  return name !== undefined && TELLABLE.test(name) ? { secret: name } : {};
+}

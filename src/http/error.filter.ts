@@ -1,0 +1,69 @@
+import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ERROR_STATUS } from '../access/error-status.js';
+import { CofferError, InvalidRequest, NotFound, Unexpected } from '../errors/errors.js';
+
+/** Every error of every request ends here: one table from code to status, one shape, and nothing in it that the caller must not see. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter<unknown> {
+  private readonly logger = new Logger('http');
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const reply = http.getResponse<FastifyReply>();
+    if (reply.sent) return;
+    send(this.logger, thrown, http.getRequest<FastifyRequest>(), reply);
+  }
+}
+
+/** The answer to an error, also for those that Fastify finds before Nest is asked. */
+export function send(logger: Logger, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const error = ours(thrown);
+  const status = ERROR_STATUS[error.code];
+  if (status >= 500) logger.error({ requestId: request.id, code: error.code, cause: describe(error.facts.cause) });
+  writeHeaders(error, reply);
+  void reply.status(status).type('application/json; charset=utf-8').send(JSON.stringify(bodyOf(error)));
+}
+
+function bodyOf(error: CofferError): Record<string, unknown> {
+  const { details } = error.facts;
+  return { error: error.message, code: error.code, ...(details === undefined ? {} : { details }) };
+}
+
+function writeHeaders(error: CofferError, reply: FastifyReply): void {
+  const { retryAfter, allow } = error.facts;
+  if (error.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer');
+  if (retryAfter !== undefined) void reply.header('retry-after', String(retryAfter));
+  if (allow !== undefined) void reply.header('allow', allow.join(', '));
+  // The rest of a body that is too large is not waited for.
+  if (error.code === 'too_large') void reply.header('connection', 'close');
+}
+
+function ours(thrown: unknown): CofferError {
+  if (thrown instanceof CofferError) return thrown;
+  if (thrown instanceof HttpException && thrown.getStatus() === 404) return new NotFound();
+  const status = statusOf(thrown);
+  if (status === 404) return new NotFound();
+  if (status === 413) return new CofferError('too_large', 'The request is too large.');
+  if (status === 415) return new CofferError('unsupported_media_type', 'The body must be JSON.');
+  if (status >= 400 && status < 500) return new InvalidRequest([], 'The request is malformed.');
+  return new Unexpected('an error that nobody expected', thrown);
+}
+
+function statusOf(thrown: unknown): number {
+  if (thrown instanceof HttpException) return thrown.getStatus();
+  if (typeof thrown === 'object' && thrown !== null && 'statusCode' in thrown && typeof thrown.statusCode === 'number') {
+    return thrown.statusCode;
+  }
+  return 500;
+}
+
+/** For the log: what happened and where, without the parameters and the details of a database error, which can quote a row. */
+function describe(cause: unknown): string {
+  if (cause instanceof Error) {
+    const nested = cause.cause === undefined ? '' : ` ← ${describe(cause.cause)}`;
+    const place = cause.stack?.split('\n').slice(1, 6).join('\n') ?? '';
+    return `${cause.name}: ${cause.message}\n${place}${nested}`;
+  }
+  return typeof cause === 'string' ? cause : 'unknown';
+}

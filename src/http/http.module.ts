@@ -1,0 +1,28 @@
+import { Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { IdentityModule } from '../identity/identity.module.js';
+import { TenancyModule } from '../tenancy/tenancy.module.js';
+import { AnswerInterceptor } from './answer.interceptor.js';
+import { AuthenticateGuard } from './authenticate.guard.js';
+import { AuthorizeGuard } from './authorize.guard.js';
+import { ErrorFilter } from './error.filter.js';
+import { OpenApi, OpenApiController } from './openapi.js';
+import { RouteCheck } from './route-check.js';
+import { ValidationPipe } from './validation.pipe.js';
+
+/** What happens to every request: who asks, may they, is the input well-formed, what does an error look like. */
+@Module({
+  imports: [IdentityModule, TenancyModule],
+  controllers: [OpenApiController],
+  providers: [
+    RouteCheck,
+    OpenApi,
+    AuthenticateGuard,
+    { provide: APP_GUARD, useExisting: AuthenticateGuard },
+    { provide: APP_GUARD, useClass: AuthorizeGuard },
+    { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
+    { provide: APP_PIPE, useClass: ValidationPipe },
+    { provide: APP_FILTER, useClass: ErrorFilter },
+  ],
+})
+export class HttpModule {}

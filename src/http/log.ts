@@ -1,0 +1,47 @@
+import type { LoggerService } from '@nestjs/common';
+import { pino, type DestinationStream, type Logger } from 'pino';
+import type { Config } from '../config/config.js';
+
+type Level = 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'fatal';
+
+/** JSON lines on stdout, through Nest's logger interface. Bodies and headers are never given to it. */
+export class JsonLog implements LoggerService {
+  private readonly pino: Logger;
+
+  constructor(level: Config['logLevel'], destination?: DestinationStream) {
+    const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+    this.pino = destination === undefined ? pino(options) : pino(options, destination);
+  }
+
+  log(message: unknown, ...rest: unknown[]): void {
+    this.write('info', message, rest);
+  }
+
+  error(message: unknown, ...rest: unknown[]): void {
+    this.write('error', message, rest);
+  }
+
+  warn(message: unknown, ...rest: unknown[]): void {
+    this.write('warn', message, rest);
+  }
+
+  debug(message: unknown, ...rest: unknown[]): void {
+    this.write('debug', message, rest);
+  }
+
+  verbose(message: unknown, ...rest: unknown[]): void {
+    this.write('trace', message, rest);
+  }
+
+  fatal(message: unknown, ...rest: unknown[]): void {
+    this.write('fatal', message, rest);
+  }
+
+  /** Nest gives the name of the part that speaks last, and a stack before it. */
+  private write(level: Level, message: unknown, rest: unknown[]): void {
+    const part = rest.at(-1);
+    const facts = typeof message === 'object' && message !== null ? { ...message } : { message: String(message) };
+    const stack = rest.length > 1 && typeof rest[0] === 'string' ? { stack: rest[0] } : {};
+    this.pino[level]({ ...(typeof part === 'string' ? { part } : {}), ...facts, ...stack });
+  }
+}

@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { carryOrigin } from '../access/route-policy.js';
+import { Address } from '../access/address.js';
+import { AuthenticateGuard } from './authenticate.guard.js';
+import { readBodies } from './body.js';
+import { send } from './error.filter.js';
+import { KnownPaths, LONGEST_PARAMETER, refuseMethod } from './method-not-allowed.js';
+
+const CHANGES = /\/changes(?:\?|$)/;
+const LONGEST_USER_AGENT = 256;
+
+/** The HTTP server of `main` and of the tests alike. */
+export function httpAdapter(): FastifyAdapter {
+  const logger = new Logger('http');
+  return new FastifyAdapter({
+    exposeHeadRoutes: false,
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
+    routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    // A client that sends its request slower than this is not waited for.
+    requestTimeout: 30_000,
+    keepAliveTimeout: 72_000,
+    bodyLimit: 9 * 1024 * 1024,
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      writeCommonHeaders(request, reply);
+      send(logger, error, request, reply);
+    },
+  });
+}
+
+/** What happens to every request before a route is reached. To be called before `app.init()`. */
+export function setUpHttp(app: NestFastifyApplication, trustedProxies: readonly string[]): void {
+  const fastify = app.getHttpAdapter().getInstance();
+  const address = new Address(trustedProxies);
+  const paths = new KnownPaths(fastify);
+  let methodsAt: ReturnType<KnownPaths['finder']> | undefined;
+
+  readBodies(fastify, (url) => (CHANGES.test(url) ? 8 : 1));
+  fastify.addHook('onRequest', async (request, reply) => {
+    writeCommonHeaders(request, reply);
+    carryOrigin(request, {
+      ip: address.of(request.raw),
+      userAgent: (request.headers['user-agent'] ?? '').slice(0, LONGEST_USER_AGENT),
+      requestId: request.id,
+    });
+    if (!request.is404) return;
+    methodsAt ??= paths.finder();
+    await refuseMethod(request, methodsAt, () =>
+      app.get(AuthenticateGuard).identify(new ExecutionContextHost([request, reply])),
+    );
+  });
+}
+
+function writeCommonHeaders(request: FastifyRequest, reply: FastifyReply): void {
+  void reply.header('x-request-id', request.id);
+  // Nothing that this service answers is for a cache: most of it is about secrets.
+  void reply.header('cache-control', 'no-store');
+  void reply.header('x-content-type-options', 'nosniff');
+}

@@ -1,0 +1,61 @@
+import { Injectable, type ArgumentMetadata, type PipeTransform } from '@nestjs/common';
+import { plainToInstance, type ClassConstructor } from 'class-transformer';
+import { validateSync, type ValidationError } from 'class-validator';
+import { InvalidRequest, type FieldProblem } from '../errors/errors.js';
+
+const LONGEST_FIELD_NAME = 100;
+
+/** Bodies and queries against their classes: unknown fields are refused, and all problems come back together, never with the input. */
+@Injectable()
+export class ValidationPipe implements PipeTransform<unknown> {
+  transform(input: unknown, { metatype, type }: ArgumentMetadata): unknown {
+    if ((type !== 'body' && type !== 'query') || metatype === undefined || metatype === Object) return input;
+    return validated(metatype, input ?? {});
+  }
+}
+
+/** The instance of `shape` that the plain `input` describes. Throws `InvalidRequest` with every broken rule. */
+export function validated(shape: ClassConstructor<unknown>, input: unknown): unknown {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw new InvalidRequest([], 'The body must be a JSON object.');
+  }
+  const illFormed = [...illFormedTexts(input, '')];
+  if (illFormed.length > 0) throw new InvalidRequest(illFormed);
+  const instance = plainToInstance(shape, input);
+  const errors = validateSync(instance as object, {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: true,
+    validationError: { target: false, value: false },
+  });
+  if (errors.length > 0) throw new InvalidRequest(errors.flatMap((error) => problemsOf(error, '')));
+  return instance;
+}
+
+function problemsOf(error: ValidationError, prefix: string): FieldProblem[] {
+  const field = prefix + error.property.slice(0, LONGEST_FIELD_NAME);
+  const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
+    field,
+    error: rule === 'whitelistValidation' ? 'is not a field of this request' : withoutName(message, error.property),
+  }));
+  return [...own, ...(error.children ?? []).flatMap((child) => problemsOf(child, `${field}.`))];
+}
+
+/** class-validator begins its messages with the property's name, which `field` says already. */
+function withoutName(message: string, property: string): string {
+  return message.startsWith(`${property} `) ? message.slice(property.length + 1) : message;
+}
+
+/** Strings that nothing can store as they are: a lone surrogate has no UTF-8, and PostgreSQL's text has no NUL. */
+function* illFormedTexts(part: unknown, path: string): Generator<FieldProblem> {
+  if (typeof part === 'string') {
+    if (!part.isWellFormed()) yield { field: path, error: 'has a lone surrogate: it is not Unicode text' };
+    if (part.includes('\0')) yield { field: path, error: 'has a NUL character' };
+  } else if (typeof part === 'object' && part !== null) {
+    for (const [key, member] of Object.entries(part)) {
+      const name = key.toWellFormed().slice(0, LONGEST_FIELD_NAME);
+      if (!key.isWellFormed()) yield { field: path, error: 'has a field whose name is not Unicode text' };
+      yield* illFormedTexts(member, path === '' ? name : `${path}.${name}`);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { Controller, Get, Headers, Query } from '@nestjs/common';
+import { ApiHeader, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { Access } from '../access/access.js';
+import { Answers, Refuses, type NotModified, type Tagged } from '../access/answer.js';
+import { Proof, Requires } from '../access/route-policy.js';
+import { EnvironmentValuesService } from './environment-values.service.js';
+import { ValuesQuery } from './secret.requests.js';
+import { EnvironmentValuesView, ReadinessView } from './value.view.js';
+
+@ApiTags('Values of an environment')
+@Controller('/:o/:p/envs/:envName')
+export class EnvironmentValuesController {
+  constructor(private readonly values: EnvironmentValuesService) {}
+
+  @Get('values')
+  @Requires('secrets:get-value', 'values.get', 'Read all values of an environment, in one consistent state.')
+  @ApiHeader({ name: 'If-None-Match', required: false, description: 'The ETag of the values that the caller has.' })
+  @Answers(200, EnvironmentValuesView, 'The values. This read is on record already.')
+  @ApiResponse({ status: 304, description: 'The caller has the present values.' })
+  @Refuses({
+    invalid_request: 'A rule is broken: details name each field.',
+    values_missing: 'Some declared secrets have no value: details name them.',
+  })
+  get(
+    @Proof() access: Access<'secrets:get-value'>,
+    @Query() query: ValuesQuery,
+    @Headers('if-none-match') ifNoneMatch?: string,
+  ): Promise<Tagged<EnvironmentValuesView> | NotModified> {
+    return this.values.read(access, query, ifNoneMatch);
+  }
+
+  @Get('readiness')
+  @Requires('secrets:read', 'values.readiness', 'Whether every declared secret has a value.')
+  @Answers(200, ReadinessView, 'What is declared and what is missing.')
+  readiness(@Proof() access: Access<'secrets:read'>): Promise<ReadinessView> {
+    return this.values.readiness(access);
+  }
+}

@@ -40,12 +40,23 @@ export class AuthorizeGuard implements CanActivate {
       if (need !== 'user' && need !== 'caller') throw new Unexpected(`${policy.action} has a permission and no scope`);
       return Access.decided(caller, null, null);
     }
-    const { scope, rights } = await this.scopes.resolve(caller, names);
+    const { scope, rights } = await this.resolve(caller, names, policy);
     if (!rights.sees(scopeIds(scope))) throw new NotFound();
     if (need !== 'visible' && need !== 'caller' && !holds(rights, need, scope, policy)) {
       await this.refuse(caller, scope, policy, request);
     }
     return Access.decided(caller, scope, rights);
+  }
+
+  /**
+   * Who may do it in the whole organisation needs no narrower scope to exist: the trail of a project that is gone can still be read.
+   */
+  private async resolve(caller: Caller, names: ScopeNames, policy: RoutePolicy): ReturnType<ScopeResolver['resolve']> {
+    const isNarrowed = policy.where === 'query' && policy.need !== 'visible' && names.project !== undefined;
+    if (!isNarrowed) return this.scopes.resolve(caller, names);
+    const whole = await this.scopes.resolve(caller, { org: names.org, project: undefined, environment: undefined });
+    const held: ReadonlySet<string> = whole.rights.at(scopeIds(whole.scope));
+    return held.has(policy.need) ? whole : this.scopes.resolve(caller, names);
   }
 
   private async refuse(caller: Caller, scope: Scope | null, policy: RoutePolicy, request: FastifyRequest): Promise<never> {

@@ -2,7 +2,7 @@ import type { Caller } from '../access/caller.js';
 import { BUILT_IN_ROLES, isBuiltInRole, isPermission, type Permission } from '../access/permissions.js';
 import { Rights, type Holding } from '../access/rights.js';
 import type { Scope } from '../access/scope.js';
-import { rows, type OrgTransaction } from '../database/transaction.js';
+import { firstRow, rows, type OrgTransaction } from '../database/transaction.js';
 
 type GrantRow = Readonly<{
   role: string;
@@ -44,4 +44,19 @@ function holding(row: GrantRow, org: string): Holding {
 export function permissionsOf(role: string, custom: readonly string[] | null): ReadonlySet<Permission> {
   if (isBuiltInRole(role)) return new Set(BUILT_IN_ROLES[role]);
   return new Set((custom ?? []).filter(isPermission));
+}
+
+/** What a role that can be given holds: a built-in one, or one of this organisation. Null: there is no such role. */
+export async function findRole(
+  tx: OrgTransaction,
+  orgId: string,
+  name: string,
+): Promise<ReadonlySet<Permission> | null> {
+  if (isBuiltInRole(name)) return permissionsOf(name, null);
+  const row = await firstRow<{ permissions: string[] }>(
+    tx,
+    'select permissions from roles where org_id = $1 and name = $2',
+    [orgId, name],
+  );
+  return row === undefined ? null : permissionsOf(name, row.permissions);
 }

@@ -1,0 +1,10 @@
+import { register } from 'node:module';
+
+register('./typescript-loader.mjs', import.meta.url);
+
+/** One PostgreSQL for the whole run. The teardown finds it again as the same module. */
+export default async function globalSetup() {
+  await import('reflect-metadata');
+  const { startTestServer } = await import('./test-server.ts');
+  await startTestServer();
+}

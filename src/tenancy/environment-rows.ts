@@ -1,0 +1,74 @@
+import type { KeyOwner } from '../crypto/keyring.js';
+import type { NewDataKey } from '../crypto/data-key.js';
+import { breaksForeignKey, breaksUnique } from '../database/postgres-errors.js';
+import { firstRow, rows, type OrgTransaction } from '../database/transaction.js';
+import { AlreadyExists, NotFound } from '../errors/errors.js';
+import type { EnvironmentRow } from './tenancy.views.js';
+
+/** Statements about environments and data keys that both projects and environments need. */
+
+/** A new environment with the data key that was made for it. A name in use is `AlreadyExists`, a project that is gone `NotFound`. */
+export async function insertEnvironment(
+  tx: OrgTransaction,
+  owner: KeyOwner & Readonly<{ environmentId: string }>,
+  name: string,
+  key: NewDataKey,
+): Promise<EnvironmentRow> {
+  const row = { name, revision: '0', created_at: new Date() };
+  try {
+    await rows(
+      tx,
+      'insert into environments (org_id, id, project_id, name, created_at) values ($1, $2, $3, $4, $5)',
+      [owner.orgId, owner.environmentId, owner.projectId, name, row.created_at],
+    );
+  } catch (error) {
+    if (breaksUnique(error, 'environments_name_key')) throw new AlreadyExists('An environment of this name');
+    if (breaksForeignKey(error)) throw new NotFound();
+    throw error;
+  }
+  await insertDataKey(tx, owner, key);
+  return row;
+}
+
+export async function insertDataKey(tx: OrgTransaction, owner: KeyOwner, key: NewDataKey): Promise<void> {
+  await rows(
+    tx,
+    `insert into data_keys (org_id, id, project_id, environment_id, wrapped, created_at)
+     values ($1, $2, $3, $4, $5, $6)`,
+    [owner.orgId, key.id, owner.projectId, owner.environmentId, key.wrapped, new Date()],
+  );
+}
+
+/**
+ * Keeps everybody out of these environments until the commit, having waited for those who are writing in them. Null means all of the
+ * project's. Returns what they are called and whether they hold secrets that are not deleted.
+ */
+export async function lockEnvironments(
+  tx: OrgTransaction,
+  scope: Readonly<{ orgId: string; projectId: string; environmentId: string | null }>,
+): Promise<{ name: string; holdsSecrets: boolean }[]> {
+  const parameters = [scope.orgId, scope.projectId, scope.environmentId];
+  const where = 'e.org_id = $1 and e.project_id = $2 and ($3::uuid is null or e.id = $3)';
+  await rows(tx, `select 1 from environments e where ${where} order by e.id for update`, parameters);
+  // A statement of its own: it sees what those have committed who were waited for.
+  const found = await rows<{ name: string; holds_secrets: boolean }>(
+    tx,
+    `select e.name, exists (select from secrets s
+       where s.org_id = e.org_id and s.environment_id = e.id and s.deleted_at is null) as holds_secrets
+     from environments e where ${where} order by e.name`,
+    parameters,
+  );
+  return found.map((row) => ({ name: row.name, holdsSecrets: row.holds_secrets }));
+}
+
+export function findEnvironment(
+  tx: OrgTransaction,
+  orgId: string,
+  id: string,
+): Promise<EnvironmentRow | undefined> {
+  return firstRow<EnvironmentRow>(
+    tx,
+    'select name, revision, created_at from environments where org_id = $1 and id = $2',
+    [orgId, id],
+  );
+}

@@ -4,7 +4,7 @@
 // Acknowledged writes are on disk (`durable`, the default): it may be killed at any time.
 
 import type { ChildProcess } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { access, constants, mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -49,7 +49,7 @@ export type EmbeddedPostgresOptions = Readonly<{
 
 const DATABASE = 'coffer';
 
-type Server = Readonly<{ child: ChildProcess; exited: Promise<number> }>;
+type Server = Readonly<{ child: ChildProcess; exited: Promise<void> }>;
 
 // Statements, parameters and details of errors can hold what people typed, so none of them is written.
 const QUIET = {
@@ -64,17 +64,16 @@ const QUIET = {
 };
 const UNSAFE_BUT_FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
 
-// Becomes the server by exec, so that it is our own child. The watcher outlives us for a moment: at the end of the
-// pipe it asks the server for a fast shutdown; a line on the pipe says that the server has ended already.
-const START_WITH_WATCHER =
-  '( ( read -r ended <&3 || kill -INT "$$" ) </dev/null >/dev/null 2>&1 & ) ; exec "$@" 3<&-';
+// Reads from a pipe that only we hold. At its end without a word we are gone, however we went, and the server is
+// asked for a fast shutdown; a word means that the server has ended already.
+const WATCHER = 'read -r ended || kill -INT "$0"';
 
 /** Throws `EmbeddedPostgresError`. */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { log, durable = true, settings = {} } = options;
   const dataDir = resolve(options.dataDir);
   const binaries = await findBinaries();
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await prepare(dataDir);
   const cluster = clusterIn(dataDir);
   const owner = await ownerOf(cluster);
   const account = await accountFor(dataDir, binaries.root, owner);
@@ -113,7 +112,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
         if (stopping.signal.aborted) await end(server);
         await server.exited;
       } catch (error) {
-        log(error instanceof Error ? error.message : String(error));
+        log(String(error));
         await pause(delay, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
         delay = Math.min(delay * 2, 5_000);
       }
@@ -138,6 +137,18 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   return { url: urlOf(DATABASE), stop: () => (stopped ??= stop()) };
 }
 
+async function prepare(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new EmbeddedPostgresError(
+      `The data directory ${dataDir} cannot be used: ${String(cause)}. Choose another with COFFER_DATA_DIR, or start as the user who owns it.`,
+      { cause },
+    );
+  }
+}
+
 async function serve(
   cluster: Cluster,
   account: Account,
@@ -146,21 +157,15 @@ async function serve(
   settings: Readonly<Record<string, string>>,
 ): Promise<Server> {
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const command = ['/bin/sh', '-c', START_WITH_WATCHER, 'sh', postgres, '-D', cluster.data, ...flags];
-  const child = launch(account, command, ['ignore', 'ignore', 'pipe', 'pipe']);
+  const child = launch(account, [postgres, '-D', cluster.data, ...flags], ['ignore', 'ignore', 'pipe']);
+  const exited = watched(child, account);
   const lastWords: string[] = [];
-  const exited = exitOf(child);
   if (child.stderr) {
     createInterface({ input: child.stderr }).on('line', (line) => {
       lastWords.push(line);
       if (lastWords.length > 20) lastWords.shift();
       log(line);
     });
-  }
-  const lifeline = child.stdio[3];
-  if (lifeline && 'write' in lifeline) {
-    lifeline.on('error', () => undefined);
-    void exited.then(() => lifeline.end('ended\n'));
   }
   let running = true;
   void exited.then(() => (running = false));
@@ -178,7 +183,25 @@ async function serve(
   return { child, exited };
 }
 
-/** Until it is ended the server does not keep this process from ending. */
+/** Resolves when the server has ended, and its watcher after it. */
+async function watched(server: ChildProcess, account: Account): Promise<void> {
+  const serverEnded = exitOf(server);
+  if (server.pid === undefined) return;
+  const watcher = launch(
+    account,
+    ['/bin/sh', '-c', WATCHER, String(server.pid)],
+    ['pipe', 'ignore', 'ignore'],
+  );
+  watcher.stdin?.on('error', () => undefined);
+  const watcherEnded = exitOf(watcher);
+  letGo(watcher);
+  await serverEnded;
+  watcher.ref();
+  watcher.stdin?.end('ended\n');
+  await watcherEnded;
+}
+
+/** Until it is ended a program does not keep this process from ending. */
 function letGo(child: ChildProcess): void {
   child.unref();
   for (const stream of child.stdio) {

@@ -4,7 +4,7 @@
 import { symlink, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
-import { EmbeddedPostgresError } from './embedded-postgres-error.js';
+import { EmbeddedPostgresError, hasCode } from './embedded-postgres-error.js';
 
 export type Binaries = Readonly<{ root: string; initdb: string; postgres: string }>;
 
@@ -34,8 +34,7 @@ async function linkLibraries(root: string): Promise<void> {
     try {
       await symlink(basename(source), join(dirname(root), target));
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code === 'EEXIST') continue;
+      if (hasCode(error, 'EEXIST')) continue;
       throw new EmbeddedPostgresError(
         `The libraries of the embedded PostgreSQL are not linked and cannot be: ${root} is not writable. Run "npm rebuild" there as its owner.`,
         { cause: error },

@@ -20,7 +20,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { exitOf, giveTo, launch } from './account.js';
 import type { Account } from './account.js';
 import type { Binaries } from './binaries.js';
-import { EmbeddedPostgresError } from './embedded-postgres-error.js';
+import { EmbeddedPostgresError, hasCode } from './embedded-postgres-error.js';
 import { commandOf, identityOf, isAlive } from './process-identity.js';
 
 export const SUPERUSER = 'coffer';
@@ -109,7 +109,7 @@ export async function passwordOf(cluster: Cluster): Promise<string> {
 
 /** Names this process in the server's command line, which PostgreSQL itself writes down beside its lock. */
 export async function ownerSetting(): Promise<string> {
-  return `coffer.owner=${String(process.pid)}-${(await identityOf(process.pid)) ?? 'unknown'}`;
+  return `${String(process.pid)}-${(await identityOf(process.pid)) ?? 'unknown'}`;
 }
 
 /** Throws when a living process serves this cluster. */
@@ -132,7 +132,7 @@ export async function forgetOwner(cluster: Cluster): Promise<void> {
 /** Ends the servers that a killed process left on this cluster, and removes a lock that no living server holds. */
 export async function endOrphans(cluster: Cluster, log: (line: string) => void): Promise<void> {
   // Left alone they end by themselves: the end of their owner is told to them.
-  if (await endedWithin(cluster, 3_000)) return;
+  if (await endedWithin(cluster, 500)) return;
   log('An embedded PostgreSQL of an earlier process is still running; it is being stopped.');
   for (const [signal, patience] of [
     ['SIGINT', 10_000],
@@ -151,9 +151,10 @@ async function endedWithin(cluster: Cluster, milliseconds: number): Promise<bool
     if (Date.now() > deadline) return false;
     await pause(50);
   }
-  // The number in the file may meanwhile belong to another process of this user, which would keep PostgreSQL out.
+  // PostgreSQL stays away while any process has the number in its lock file, be it a stranger's by now or a dead
+  // one that nobody collected. A number that is free it judges better than we could.
   const pid = await lockHolder(cluster);
-  if (pid !== null && (await isAlive(pid))) await rm(join(cluster.data, 'postmaster.pid'), { force: true });
+  if (pid !== null && sendTo(pid, 0)) await rm(join(cluster.data, 'postmaster.pid'), { force: true });
   return true;
 }
 
@@ -188,11 +189,14 @@ async function removeUnfinished(dataDir: string): Promise<void> {
   }
 }
 
-function sendTo(pid: number, signal: NodeJS.Signals): void {
+/** False when there is no such process; signal 0 only asks. */
+function sendTo(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(pid, signal);
+    return process.kill(pid, signal);
   } catch (error) {
+    if (hasCode(error, 'EPERM') && signal === 0) return true;
     if (!hasCode(error, 'ESRCH')) throw error;
+    return false;
   }
 }
 
@@ -203,8 +207,4 @@ async function readOrEmpty(path: string): Promise<string> {
     if (hasCode(error, 'ENOENT')) return '';
     throw error;
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -5,7 +5,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { access, constants, mkdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -98,19 +98,19 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const { port } = first;
   let { server } = first;
   const stopping = new AbortController();
+  const isStopping = () => stopping.signal.aborted;
   const supervised = keepRunning();
   let stopped: Promise<void> | null = null;
 
   async function keepRunning(): Promise<void> {
     await server.exited;
     let delay = 200;
-    while (!stopping.signal.aborted) {
+    while (!isStopping()) {
       log('The embedded PostgreSQL ended unexpectedly and is started again.');
       try {
         server = await start(port);
         delay = 200;
-        if (stopping.signal.aborted) await end(server);
-        await server.exited;
+        await (isStopping() ? end(server) : server.exited);
       } catch (error) {
         log(String(error));
         await pause(delay, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
@@ -167,11 +167,9 @@ async function serve(
       log(line);
     });
   }
-  let running = true;
-  void exited.then(() => (running = false));
   while (!(await isReady(cluster, child.pid ?? 0))) {
     // After a crash the server repeats its log first, however long that takes.
-    if (!running) {
+    if (hasEnded(child)) {
       await pause(50);
       throw new EmbeddedPostgresError(
         `The embedded PostgreSQL did not start: ${lastWords.join(' ') || 'no reason given'}`,
@@ -205,8 +203,12 @@ async function watched(server: ChildProcess, account: Account): Promise<void> {
 function letGo(child: ChildProcess): void {
   child.unref();
   for (const stream of child.stdio) {
-    if (stream && 'unref' in stream && typeof stream.unref === 'function') stream.unref();
+    if (stream instanceof Socket) stream.unref();
   }
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }
 
 /** A fast shutdown; if that takes too long an immediate one, which loses nothing that was acknowledged. */
@@ -217,7 +219,7 @@ async function end({ child, exited }: Server): Promise<void> {
     ['SIGQUIT', 3_000],
     ['SIGKILL', 1_000],
   ] as const) {
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (hasEnded(child)) return;
     child.kill(signal);
     await Promise.race([exited, pause(patience, undefined, { ref: false })]);
   }

@@ -42,10 +42,8 @@ function readStatement(text: string, start: number, line: number): Statement {
   if (isQuote(text.charAt(open))) return readQuoted(text, open, { name, line, end });
 
   if (content.includes('\r')) {
-    return {
-      end,
-      problem: { line, problem: 'The line holds a carriage return; end lines with LF or CRLF.' },
-    };
+    const problem = 'The line holds a carriage return; end lines with LF or CRLF.';
+    return { end, problem: { line, problem } };
   }
   return { end, entry: { line, name, value: bareValue(content.slice(equals + 1)) } };
 }
@@ -55,18 +53,22 @@ function readQuoted(text: string, open: number, at: { name: string; line: number
   const { name, line } = at;
   const quote = text.charAt(open);
   const close = closingQuote(text, open);
-  if (close === -1)
-    return { end: at.end, problem: { line, problem: 'The quote that opens here is never closed.' } };
+  if (close === -1) {
+    const problem = 'The quote that opens here is never closed.';
+    return { end: at.end, problem: { line, problem } };
+  }
 
   const inside = text.slice(open + 1, close);
-  const value =
-    quote === '"' ? inside.replace(/\\([nrt"\\])/g, (_, letter: string) => UNESCAPED[letter] ?? '') : inside;
-  const entry = { line, name, value };
+  const entry = { line, name, value: quote === '"' ? unescaped(inside) : inside };
   const lastLineEnd = lineEnd(text, close);
   if (BLANK_OR_COMMENT.test(text.slice(close + 1, lastLineEnd))) return { end: lastLineEnd + 1, entry };
   const where = line + lineFeeds(text, open, close);
   const problem = { line: where, problem: 'Only a comment may follow the closing quote.' };
   return { end: lastLineEnd + 1, entry, problem };
+}
+
+function unescaped(text: string): string {
+  return text.replace(/\\([nrt"\\])/g, (_escape, letter: string) => UNESCAPED[letter] ?? letter);
 }
 
 function bareValue(rest: string): string {

@@ -88,15 +88,11 @@ function indirections(document: Document, lines: LineCounter): Problem[] {
       const line = lineOf(node, lines);
       if (isAlias(node)) problems.push({ line, problem: 'Aliases are not followed; write the text itself.' });
       else if (node.anchor !== undefined) problems.push({ line, problem: 'Anchors are not allowed.' });
-      if (node.tag !== undefined)
-        problems.push({ line, problem: 'Tags are not allowed; write text in quotes.' });
+      if (node.tag !== undefined) problems.push({ line, problem: 'Tags are not allowed; use quotes.' });
     },
     Pair(_position, { key }) {
       if (!isScalar(key) || key.value !== '<<') return;
-      problems.push({
-        line: lineOf(key, lines),
-        problem: 'Merge keys are not followed; write the names here.',
-      });
+      problems.push({ line: lineOf(key, lines), problem: 'Merge keys are not followed.' });
     },
   });
   return problems;

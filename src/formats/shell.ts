@@ -4,43 +4,17 @@ import type { Lines } from './entry.js';
 // RANDOM and OPTIND, bash and zsh evaluate the value as arithmetic while they assign it, and `a[$(command)]` runs the
 // command. The prompts and MAILPATH run it later, in an interactive shell.
 const KEPT_BY_SHELLS = new Set([
-  ...['_', 'UID', 'EUID', 'PPID', 'LINENO', 'RANDOM', 'SRANDOM', 'SECONDS', 'EPOCHSECONDS', 'EPOCHREALTIME'],
-  ...['GROUPS', 'FUNCNAME', 'FUNCNEST', 'DIRSTACK', 'HISTCMD', 'OPTIND', 'SHLVL', 'BASHPID', 'MAILPATH'],
-  ...['PS0', 'PS1', 'PS2', 'PS3'],
-  ...[
-    'GID',
-    'EGID',
-    'ARGC',
-    'ERRNO',
-    'TTYIDLE',
-    'USERNAME',
-    'COLUMNS',
-    'LINES',
-    'HISTSIZE',
-    'SAVEHIST',
-    'BAUD',
-  ],
-  ...[
-    'DIRSTACKSIZE',
-    'KEYTIMEOUT',
-    'LISTMAX',
-    'LOGCHECK',
-    'MAILCHECK',
-    'PERIOD',
-    'REPORTMEMORY',
-    'REPORTTIME',
-  ],
-  ...[
-    'TMOUT',
-    'TRY_BLOCK_ERROR',
-    'TRY_BLOCK_INTERRUPT',
-    'PROMPT',
-    'PROMPT2',
-    'PROMPT3',
-    'PROMPT4',
-    'RPROMPT',
-  ],
-  ...['RPS1', 'RPS2', 'SPROMPT', 'KSHUID', 'KSHGID', 'KSHEGID', 'USER_ID', 'PGRP'],
+  ...words(
+    '_ UID EUID PPID LINENO RANDOM SRANDOM SECONDS EPOCHSECONDS EPOCHREALTIME SHLVL BASHPID OPTIND HISTCMD',
+  ),
+  ...words('GROUPS FUNCNAME FUNCNEST DIRSTACK PIPESTATUS PS0 PS1 PS2 PS3 MAILPATH'),
+  ...words(
+    'GID EGID USERNAME ARGC ERRNO TTYIDLE COLUMNS LINES HISTSIZE SAVEHIST BAUD DIRSTACKSIZE KEYTIMEOUT',
+  ),
+  ...words(
+    'LISTMAX LOGCHECK MAILCHECK PERIOD REPORTMEMORY REPORTTIME TMOUT TRY_BLOCK_ERROR TRY_BLOCK_INTERRUPT',
+  ),
+  ...words('PROMPT PROMPT2 PROMPT3 PROMPT4 RPROMPT RPS1 RPS2 SPROMPT KSHUID KSHGID KSHEGID USER_ID PGRP'),
 ]);
 const KEPT_PREFIXES = /^(?:BASH_|ZSH_)/;
 
@@ -50,4 +24,8 @@ export function writeShell(variable: string, value: string): Lines {
     return { reason: `Shells keep the variable ${variable} for themselves.` };
   }
   return { text: `export ${variable}='${value.replaceAll("'", "'\\''")}'\n` };
+}
+
+function words(text: string): string[] {
+  return text.split(' ');
 }

@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-// What a shell sets for itself when it starts with an empty environment.
-const SET_BY_SHELLS = new Set(['PWD', 'OLDPWD', 'SHLVL', '_', 'LC_ALL', '__CF_USER_TEXT_ENCODING']);
+/** Those of the usual shells that are installed here; `sh` always is. */
+export const SHELLS = ['sh', 'bash', 'dash'].filter(
+  (shell) => spawnSync('sh', ['-c', `command -v ${shell}`]).status === 0,
+);
 
-const KNOWN_SHELLS = ['sh', 'bash', 'dash', 'busybox', 'ksh', 'mksh', 'zsh', 'yash'];
-
-/** Every shell that is installed here; `sh` always is. */
-export const SHELLS = KNOWN_SHELLS.filter((shell) => spawnSync('which', [shell]).status === 0);
+const PRINT_FILE = 'process.stdout.write(require("fs").readFileSync(process.argv[1]))';
+const PRINT_ENVIRONMENT = 'process.stdout.write(JSON.stringify(process.env))';
 
 /**
  * The environment that a program gets when a shell evaluates the text the way the documentation tells people to. The
@@ -20,21 +20,17 @@ export function readWithShell(shell: string, text: string, locale: string): Map<
   try {
     const file = join(folder, 'exports.sh');
     writeFileSync(file, text);
-    const script =
-      'eval "$(/bin/cat "$1")"; exec "$2" -e "process.stdout.write(JSON.stringify(process.env))"';
-    const options = shell === 'busybox' ? ['sh', '-c', script] : ['-c', script];
-    const output = execFileSync(shell, [...options, 'sh', file, process.execPath], {
+    const script = `eval "$("$1" -e '${PRINT_FILE}' "$2")"; exec "$1" -e '${PRINT_ENVIRONMENT}'`;
+    const output = execFileSync(shell, ['-c', script, shell, process.execPath, file], {
       env: { LC_ALL: locale },
+      // With a socket as its input, bash takes itself for a remote login and reads somebody's settings.
+      stdio: ['ignore', 'pipe', 'inherit'],
       encoding: 'utf8',
       maxBuffer: 64 * 1024 * 1024,
     });
     const environment: unknown = JSON.parse(output);
     if (typeof environment !== 'object' || environment === null) throw new Error('no environment');
-    const variables = Object.entries(environment).map(([name, value]): [string, string] => [
-      name,
-      String(value),
-    ]);
-    return new Map(variables.filter(([name]) => !SET_BY_SHELLS.has(name)));
+    return new Map(Object.entries(environment).map(([name, value]) => [name, String(value)]));
   } finally {
     rmSync(folder, { recursive: true });
   }

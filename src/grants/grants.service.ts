@@ -100,12 +100,13 @@ export class GrantsService {
   }
 }
 
+/** By username or e-mail address, both of which are compared in lower case. */
 async function findUser(tx: OrgTransaction, name: string): Promise<{ id: string; username: string } | null> {
-  const [column, key] = name.includes('@') ? ['email_key', name.toLowerCase()] : ['username', name];
+  const column = name.includes('@') ? 'email_key' : 'username';
   const user = await firstRow<{ id: string; username: string }>(
     tx,
     `select id, username from users where ${column} = $1`,
-    [key],
+    [name.toLowerCase()],
   );
   return user ?? null;
 }

@@ -41,7 +41,6 @@ function documentsOf(text: string, lines: LineCounter): readonly Document[] {
     version: '1.2',
     schema: 'core',
     lineCounter: lines,
-    merge: false,
     prettyErrors: false,
     stringKeys: true,
     uniqueKeys: false,

@@ -122,3 +122,26 @@ describe('names that mean something elsewhere', () => {
     expect(yaml).toEqual({ text: isAmbiguous ? `"${name}": "x"\n` : `${name}: "x"\n` });
   });
 });
+
+describe('characters that older readers of YAML do not print', () => {
+  it('are escaped, so that none of them is folded into a space or refused', () => {
+    const value = '\u007f\u0085\u009f\u2028\u2029\ufeff\ufffe\uffff\u{1f600}é';
+    expect(write('yaml', [{ name: 'A', value }], OPTIONS)).toEqual({
+      text: 'A: "\\u007f\\u0085\\u009f\\u2028\\u2029\\ufeff\\ufffe\\uffff\u{1f600}é"\n',
+    });
+  });
+
+  it('never make a value span lines', () => {
+    const value = 'a long line that a writer might fold somewhere, if it were allowed to\n'.repeat(5);
+    const written = write('yaml', [{ name: 'A', value }], OPTIONS);
+    expect('text' in written && written.text.split('\n').length).toBe(2);
+  });
+});
+
+describe('a line for Docker', () => {
+  it('is refused when it would not fit into the buffer of the reader, end included', () => {
+    const fits = 'x'.repeat(65_535 - 'A='.length);
+    expect(write('docker', [{ name: 'A', value: fits }], OPTIONS)).toHaveProperty('text');
+    expect(write('docker', [{ name: 'A', value: `${fits}x` }], OPTIONS)).toHaveProperty('unrepresentable');
+  });
+});

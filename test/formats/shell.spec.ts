@@ -71,9 +71,18 @@ describe('a variable that a shell keeps for itself', () => {
 function expectRoundTrip(shell: string, values: readonly string[], locale: string): void {
   const entries = values.map((value, index) => ({ name: `V${index}`, value }));
   const read = readWithShell(shell, textOf(entries), locale);
-  for (const name of readWithShell(shell, '', locale).keys()) read.delete(name);
+  for (const name of ownVariables(shell)) read.delete(name);
   expect(read.size).toBe(entries.length);
   for (const { name, value } of entries) expect(read.get(name)).toBe(value);
+}
+
+const own = new Map<string, readonly string[]>();
+
+/** What a shell puts into every environment by itself. */
+function ownVariables(shell: string): readonly string[] {
+  const names = own.get(shell) ?? [...readWithShell(shell, '', 'C').keys()];
+  own.set(shell, names);
+  return names;
 }
 
 function shellText(entries: readonly { name: string; value: string }[]): ReturnType<typeof write> {
@@ -82,7 +91,6 @@ function shellText(entries: readonly { name: string; value: string }[]): ReturnT
 
 function textOf(entries: readonly { name: string; value: string }[]): string {
   const written = shellText(entries);
-  if ('unrepresentable' in written)
-    throw new Error(`refused: ${written.unrepresentable.map(({ name }) => name)}`);
+  if ('unrepresentable' in written) throw new Error('refused');
   return written.text;
 }

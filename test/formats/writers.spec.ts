@@ -84,7 +84,7 @@ describe.each(READERS)('$format, read by $reader', ({ format, read, canCarry }) 
         expect(possible).toEqual(values.filter(canCarry));
         expectRoundTrip(format, read, possible);
       }),
-      { numRuns: 400 },
+      { numRuns: 250 },
     );
   });
 });

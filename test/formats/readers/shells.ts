@@ -1,12 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Those of the usual shells that are installed here; `sh` always is. */
-export const SHELLS = ['sh', 'bash', 'dash'].filter(
-  (shell) => spawnSync('sh', ['-c', `command -v ${shell}`]).status === 0,
-);
+/** The usual shells that are installed here, each once: `sh`, which always is, may be another name of a later one. */
+export const SHELLS = [...new Map(['sh', 'bash', 'dash'].flatMap(locate)).values()];
+
+function locate(shell: string): (readonly [program: string, path: string])[] {
+  const { status, stdout } = spawnSync('sh', ['-c', `command -v ${shell}`], { encoding: 'utf8' });
+  const path = stdout.trim();
+  return status === 0 ? [[realpathSync(path), path]] : [];
+}
 
 const PRINT_FILE = 'process.stdout.write(require("fs").readFileSync(process.argv[1]))';
 const PRINT_ENVIRONMENT = 'process.stdout.write(JSON.stringify(process.env))';

@@ -277,6 +277,23 @@ describe('projects', () => {
       await app.as(vera).delete('/orgs/acme/projects/api?force=true').expect(403);
     });
 
+    it('waits for an environment that is being made, and then sees it', async () => {
+      const slug = await project();
+      await app.sql.query('begin');
+      await app.sql.query(
+        `insert into environments (org_id, id, project_id, name, created_at)
+         select org_id, gen_random_uuid(), id, 'prod', now() from projects where slug = $1`,
+        [slug],
+      );
+      const deletion = app
+        .as(olivia)
+        .delete(`/orgs/acme/projects/${slug}`)
+        .then((answer) => answer);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await app.sql.query('commit');
+      expect((await deletion).status).toBe(409);
+    });
+
     it('never loses what is made in it at the same time: either that is refused, or the deletion', async () => {
       for (let round = 0; round < 4; round += 1) {
         const slug = await project();

@@ -78,13 +78,13 @@ const SHARED_TABLES = `
     created_at timestamptz(3) not null
   );
 
+  -- A session that has ended is deleted, and its refresh tokens with it.
   create table sessions (
     id uuid primary key,
     user_id uuid not null references users (id) on delete cascade,
     created_at timestamptz(3) not null,
     last_used_at timestamptz(3) not null,
     expires_at timestamptz(3) not null,
-    ended_at timestamptz(3),
     ip text not null,
     user_agent text not null
   );
@@ -110,12 +110,14 @@ const SHARED_TABLES = `
   );
   create index personal_tokens_user on personal_tokens (user_id, created_at);
 
+  -- By account and not by what was typed; past forget_after a row means nothing.
   create table login_failures (
     account text collate "C" primary key,
-    failures integer not null,
-    first_failed_at timestamptz(3) not null,
-    locked_until timestamptz(3)
+    failed_at timestamptz(3)[] not null,
+    locked_until timestamptz(3),
+    forget_after timestamptz(3) not null
   );
+  create index login_failures_forget on login_failures (forget_after);
 
   create table org_slugs (
     slug text collate "C" constraint org_slugs_pkey primary key,

@@ -3,11 +3,11 @@ import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../access/caller.js';
+import { credentialOf } from '../access/credential.js';
 import { originOf, ROUTE_POLICY, type RoutePolicy } from '../access/route-policy.js';
 import { Unauthorized, Unexpected } from '../errors/errors.js';
 import { OpaqueTokens } from '../identity/tokens/opaque-tokens.js';
-import { SESSION_STRATEGY } from '../identity/sessions/session.strategy.js';
-import { credentialOf } from './credential.js';
+import { SessionStrategy } from '../identity/sessions/session.strategy.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -18,12 +18,13 @@ declare module 'fastify' {
 
 /** Any credential → `Caller`: sessions through passport-jwt, opaque tokens by their hash. Nothing else is decided here. */
 @Injectable()
-export class AuthenticateGuard extends AuthGuard(SESSION_STRATEGY) {
+export class AuthenticateGuard extends AuthGuard() {
   constructor(
     private readonly reflector: Reflector,
     private readonly tokens: OpaqueTokens,
+    sessions: SessionStrategy,
   ) {
-    super();
+    super({ defaultStrategy: sessions.name });
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -46,7 +47,7 @@ export class AuthenticateGuard extends AuthGuard(SESSION_STRATEGY) {
 
   /** Passport's verdict on a session token: whatever was wrong with it, the answer is the same. An outage stays an outage. */
   override handleRequest<T>(error: unknown, caller: T | false | null): T {
-    if (error !== null && error !== undefined) throw error;
+    if (error instanceof Error) throw error;
     if (caller === false || caller === null) throw new Unauthorized('the session token does not hold');
     return caller;
   }

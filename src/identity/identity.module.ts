@@ -1,0 +1,37 @@
+import { Module } from '@nestjs/common';
+import { AccessTokens } from './sessions/access-tokens.js';
+import { LoginService } from './sessions/login.service.js';
+import { RefreshService } from './sessions/refresh.service.js';
+import { SessionStrategy } from './sessions/session.strategy.js';
+import { SessionsController } from './sessions/sessions.controller.js';
+import { Sessions } from './sessions/sessions.js';
+import { OpaqueTokens } from './tokens/opaque-tokens.js';
+import { Accounts } from './users/accounts.js';
+import { MeService } from './users/me.service.js';
+import { PasswordChangeService } from './users/password-change.service.js';
+import { Passwords } from './users/passwords.js';
+import { SignUpService } from './users/sign-up.service.js';
+import { UsersController } from './users/users.controller.js';
+
+/**
+ * Who asks: people with their passwords and sessions, and the tokens that people and machines carry. Exports what the guards need to make a
+ * `Caller` out of a credential. Only hashes of credentials are kept, and whatever is revoked stops at the next request on every node.
+ */
+@Module({
+  controllers: [UsersController, SessionsController],
+  providers: [
+    Accounts,
+    Passwords,
+    SignUpService,
+    MeService,
+    PasswordChangeService,
+    AccessTokens,
+    Sessions,
+    SessionStrategy,
+    LoginService,
+    RefreshService,
+    OpaqueTokens,
+  ],
+  exports: [OpaqueTokens, SessionStrategy],
+})
+export class IdentityModule {}

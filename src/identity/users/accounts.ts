@@ -1,0 +1,75 @@
+import { createHmac } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { ServiceKeys } from '../../crypto/service-keys.js';
+import { breaksUnique } from '../../database/postgres-errors.js';
+import { firstRow, type Transaction } from '../../database/transaction.js';
+import { AlreadyExists, Unexpected } from '../../errors/errors.js';
+import { foldName } from './names.js';
+import { USER_COLUMNS, type UserRow } from './user.view.js';
+
+/** Whom somebody wants to log in as. */
+export type Account = Readonly<{
+  /** Under which failures count: the same for every spelling of one account. */
+  key: string;
+  /** Null when there is no such account, which nobody is to notice. */
+  user: (UserRow & Readonly<{ password_hash: string }>) | null;
+}>;
+
+/** The rows of `users`, found and made. */
+@Injectable()
+export class Accounts {
+  private readonly failureKey: Buffer;
+
+  constructor(keys: ServiceKeys) {
+    this.failureKey = keys.derive('login-failures');
+  }
+
+  /** By username or e-mail address, in any case. */
+  async find(tx: Transaction, login: string): Promise<Account> {
+    const name = foldName(login);
+    const column = name.includes('@') ? 'email_key' : 'username';
+    const user = await firstRow<NonNullable<Account['user']>>(
+      tx,
+      `select ${USER_COLUMNS}, u.password_hash from users u where u.${column} = $1`,
+      [name],
+    );
+    return user === undefined ? { key: this.unknown(name), user: null } : { key: accountKey(user.id), user };
+  }
+
+  /** People type their password in the wrong field: what no account is called is kept as a keyed digest only. */
+  private unknown(name: string): string {
+    return `unknown:${createHmac('sha256', this.failureKey).update(name, 'utf8').digest('hex')}`;
+  }
+}
+
+export function accountKey(userId: string): string {
+  return `user:${userId}`;
+}
+
+export async function findUser(tx: Transaction, id: string): Promise<UserRow> {
+  const user = await firstRow<UserRow>(tx, `select ${USER_COLUMNS} from users u where u.id = $1`, [id]);
+  if (user === undefined) throw new Unexpected('a user who was just authenticated is gone');
+  return user;
+}
+
+/** Of parallel sign-ups of one name the unique constraints let one through. Which of the two names is taken is not told. */
+export async function insertUser(
+  tx: Transaction,
+  user: Readonly<{ id: string; username: string; email: string; passwordHash: string }>,
+): Promise<UserRow> {
+  try {
+    const row = await firstRow<UserRow>(
+      tx,
+      `insert into users as u (id, username, email, email_key, password_hash, created_at) values ($1, $2, $3, $4, $5, now())
+       returning ${USER_COLUMNS}`,
+      [user.id, user.username, user.email, foldName(user.email), user.passwordHash],
+    );
+    if (row === undefined) throw new Unexpected('an insert returned nothing');
+    return row;
+  } catch (error) {
+    if (breaksUnique(error, 'users_username_key') || breaksUnique(error, 'users_email_key')) {
+      throw new AlreadyExists('An account with this username or this e-mail address');
+    }
+    throw error;
+  }
+}

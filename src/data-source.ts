@@ -18,7 +18,8 @@ export function serviceDataSource(url: string, log: LoggerService): DataSource {
     poolSize: POOL_SIZE,
     connectTimeoutMS: 2_000,
     extra: {
-      options: '-c role=coffer_app -c lock_timeout=5000 -c statement_timeout=8000 -c idle_in_transaction_session_timeout=15000',
+      options:
+        '-c role=coffer_app -c lock_timeout=5000 -c statement_timeout=8000 -c idle_in_transaction_session_timeout=15000',
       keepAlive: true,
     },
     logging: false,

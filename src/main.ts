@@ -71,7 +71,7 @@ async function listen(app: NestFastifyApplication, config: Config): Promise<void
     await app.listen(port, host);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-      throw new Error(`Port ${String(port)} on ${host} is taken. Free it, or choose another: COFFER_LISTEN=${host}:0`);
+      throw new Error(`Port ${String(port)} on ${host} is taken. Free it, or choose another: COFFER_LISTEN=${host}:0`, { cause: error });
     }
     throw error;
   }
@@ -128,7 +128,7 @@ async function stop(running: Running): Promise<void> {
 
 /** Waits for what runs, but not for ever: connections that are left then are cut. */
 async function closeWithin(app: NestFastifyApplication, ms: number): Promise<void> {
-  const server = app.getHttpServer() as Server;
+  const server: Server = app.getHttpServer();
   const closed = app.close();
   server.closeIdleConnections();
   const timer = setTimeout(() => {

@@ -59,7 +59,8 @@ export class Access<P extends Need> {
   }
 
   get environment(): NonNullable<Scope['environment']> {
-    if (this.scope.environment === undefined) throw new Unexpected('a route without an environment asked for it');
+    if (this.scope.environment === undefined)
+      throw new Unexpected('a route without an environment asked for it');
     return this.scope.environment;
   }
 

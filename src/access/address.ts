@@ -39,7 +39,13 @@ export class Address {
 /** Whether an address lies in one of the CIDRs; an IPv4-mapped IPv6 address is the IPv4 address that it maps. */
 export function isWithinAny(address: string, cidrs: readonly string[]): boolean {
   const one = parsed(address);
-  return one !== null && isWithin(one, cidrs.map((cidr) => ipaddr.parseCIDR(cidr)));
+  return (
+    one !== null &&
+    isWithin(
+      one,
+      cidrs.map((cidr) => ipaddr.parseCIDR(cidr)),
+    )
+  );
 }
 
 function isWithin(address: ipaddr.IPv4 | ipaddr.IPv6, ranges: readonly Range[]): boolean {

@@ -42,7 +42,11 @@ export class Text {
 type Shape = abstract new (...args: never[]) => object;
 
 /** Documents the successful answer of a route. `[View]` is a list of them; null is an answer without a body. */
-export function Answers(status: 200 | 201 | 204, shape: Shape | readonly [Shape] | null, description: string): MethodDecorator {
+export function Answers(
+  status: 200 | 201 | 204,
+  shape: Shape | readonly [Shape] | null,
+  description: string,
+): MethodDecorator {
   if (shape === null) return ApiResponse({ status, description });
   const isList = Array.isArray(shape);
   const type = (isList ? shape[0] : shape) as new () => object;
@@ -57,6 +61,8 @@ export function Refuses(reasons: Partial<Record<ErrorCode, string>>): MethodDeco
     byStatus.set(status, [...(byStatus.get(status) ?? []), `\`${code}\`: ${reason}`]);
   }
   return applyDecorators(
-    ...[...byStatus].map(([status, lines]) => ApiResponse({ status, description: lines.join(' '), type: ErrorView })),
+    ...[...byStatus].map(([status, lines]) =>
+      ApiResponse({ status, description: lines.join(' '), type: ErrorView }),
+    ),
   );
 }

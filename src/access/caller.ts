@@ -16,7 +16,13 @@ export type UserCaller = Readonly<{
 /** A service token or a federated workload: itself, one role in one project or in one environment of it. */
 export type ServiceCaller = Readonly<{
   kind: 'service';
-  token: Readonly<{ id: string; name: string; role: string; projectSlug: string; environmentName: string | null }>;
+  token: Readonly<{
+    id: string;
+    name: string;
+    role: string;
+    projectSlug: string;
+    environmentName: string | null;
+  }>;
   org: Readonly<{ id: string; slug: string }>;
   /** A token carries its own rights: it is one holding. */
   rights: Rights;
@@ -27,7 +33,11 @@ export type ServiceCaller = Readonly<{
 export type Caller = UserCaller | ServiceCaller;
 
 /** Who did something, as the audit trail says it. */
-export type Actor = Readonly<{ type: 'user' | 'service-token' | 'system' | 'anonymous'; id: string | null; name: string | null }>;
+export type Actor = Readonly<{
+  type: 'user' | 'service-token' | 'system' | 'anonymous';
+  id: string | null;
+  name: string | null;
+}>;
 
 export function actorOf(caller: Caller): Actor {
   return caller.kind === 'user'

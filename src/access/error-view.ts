@@ -2,7 +2,10 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
 /** The one shape of every error that is not of a personal door. */
 export class ErrorView {
-  @ApiProperty({ description: 'For people: what is wrong and what to do.', example: 'The secret DATABASE_URL has no value.' })
+  @ApiProperty({
+    description: 'For people: what is wrong and what to do.',
+    example: 'The secret DATABASE_URL has no value.',
+  })
   error!: string;
 
   @ApiProperty({ description: 'For programs: stable.', example: 'no_value' })

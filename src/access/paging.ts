@@ -26,7 +26,9 @@ export class PageQuery {
 /** The key after which a page begins: as many strings as the list's order has columns. */
 export function after(query: PageQuery, columns: number): readonly string[] | null {
   if (query.cursor === undefined) return null;
-  const problem = new InvalidRequest([{ field: 'cursor', error: 'is not a cursor of this list: take it from the Link header' }]);
+  const problem = new InvalidRequest([
+    { field: 'cursor', error: 'is not a cursor of this list: take it from the Link header' },
+  ]);
   try {
     const key: unknown = JSON.parse(Buffer.from(query.cursor, 'base64url').toString('utf8'));
     if (Array.isArray(key) && key.length === columns && key.every(isText)) return key;

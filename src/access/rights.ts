@@ -41,7 +41,8 @@ export class Rights {
   /** Whether the permission is held at the scope, above it, or anywhere below it. */
   holdsSomewhere(permission: Permission, scope: ScopeIds): boolean {
     return this.holdings.some(
-      (holding) => holding.permissions.has(permission) && (covers(holding.at, scope) || covers(scope, holding.at)),
+      (holding) =>
+        holding.permissions.has(permission) && (covers(holding.at, scope) || covers(scope, holding.at)),
     );
   }
 

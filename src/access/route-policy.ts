@@ -34,10 +34,18 @@ export function Requires<P extends Need>(need: P, action: string, summary: strin
     ApiExtension('x-permission', need),
     ApiBearerAuth(),
     ApiResponse({ status: 401, description: 'No valid credential.', type: ErrorView }),
-    ApiResponse({ status: 403, description: FORBIDDEN[need] ?? `Lacks the permission ${need}.`, type: ErrorView }),
+    ApiResponse({
+      status: 403,
+      description: FORBIDDEN[need] ?? `Lacks the permission ${need}.`,
+      type: ErrorView,
+    }),
     ApiResponse({ status: 404, description: 'Does not exist, or may not be seen.', type: ErrorView }),
   );
-  return <T extends Proven<P>>(target: object, key: string | symbol, descriptor: TypedPropertyDescriptor<T>): void => {
+  return <T extends Proven<P>>(
+    target: object,
+    key: string | symbol,
+    descriptor: TypedPropertyDescriptor<T>,
+  ): void => {
     apply(target, key, descriptor);
   };
 }

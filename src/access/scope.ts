@@ -10,7 +10,9 @@ export type ScopeIds = Readonly<{ projectId: string | null; environmentId: strin
 
 /** `org`, `org/project` or `org/project/environment`. */
 export function scopePath(scope: Scope): string {
-  return [scope.org.slug, scope.project?.slug, scope.environment?.name].filter((part) => part !== undefined).join('/');
+  return [scope.org.slug, scope.project?.slug, scope.environment?.name]
+    .filter((part) => part !== undefined)
+    .join('/');
 }
 
 export function scopeIds(scope: Scope): ScopeIds {

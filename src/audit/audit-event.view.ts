@@ -60,7 +60,10 @@ export class EventView implements AuditEvent {
   @ApiProperty({ example: 'secret.value-get' })
   action!: string;
 
-  @ApiProperty({ allOf: [{ $ref: '#/components/schemas/ResourceView' }], description: 'What it was done to.' })
+  @ApiProperty({
+    allOf: [{ $ref: '#/components/schemas/ResourceView' }],
+    description: 'What it was done to.',
+  })
   resource!: AuditEvent['resource'];
 
   @ApiProperty({ enum: ['allowed', 'denied'] })

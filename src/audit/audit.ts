@@ -1,6 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Database, orCutOff } from '../database/database.js';
-import { firstRow, rows, type OrgTransaction, type Transaction, type UserTransaction } from '../database/transaction.js';
+import {
+  firstRow,
+  rows,
+  type OrgTransaction,
+  type Transaction,
+  type UserTransaction,
+} from '../database/transaction.js';
 import { actorOf, type Caller } from '../access/caller.js';
 import { isRetryable } from '../database/postgres-errors.js';
 import { CofferError, Unavailable } from '../errors/errors.js';
@@ -33,8 +39,19 @@ export class Audit {
   }
 
   /** A refusal changes nothing else, so it is a transaction of its own; the refusal is answered only once it is durable. */
-  async refused(caller: Caller, orgId: string | null, action: string, resource: AuditRecord['resource']): Promise<void> {
-    const record = { actor: actorOf(caller), origin: caller.origin, action, resource, outcome: 'denied' } as const;
+  async refused(
+    caller: Caller,
+    orgId: string | null,
+    action: string,
+    resource: AuditRecord['resource'],
+  ): Promise<void> {
+    const record = {
+      actor: actorOf(caller),
+      origin: caller.origin,
+      action,
+      resource,
+      outcome: 'denied',
+    } as const;
     try {
       if (orgId !== null) await this.database.forOrg(orgId, (tx) => this.record(tx, orgId, record));
       else if (caller.kind === 'service') {
@@ -74,11 +91,18 @@ export class Audit {
       await rows(
         tx,
         `insert into ${table.heads} (${table.owner}, seq, hash, at, signature) values ($1, $2, $3, $4, $5) on conflict do nothing`,
-        [chain.id, start.seq, Buffer.from(start.hash, 'hex'), start.at, Buffer.from(start.signature, 'base64')],
+        [
+          chain.id,
+          start.seq,
+          Buffer.from(start.hash, 'hex'),
+          start.at,
+          Buffer.from(start.signature, 'base64'),
+        ],
       );
       return this.lockHead(tx, chain);
     }
-    if (!this.signer.isOurs(head)) throw new Unavailable('audit', `the head of ${chain.kind} ${chain.id} is not signed by this service`);
+    if (!this.signer.isOurs(head))
+      throw new Unavailable('audit', `the head of ${chain.kind} ${chain.id} is not signed by this service`);
     return head;
   }
 }
@@ -91,7 +115,11 @@ export const TABLES = {
 type HeadRow = Readonly<{ seq: string; hash: Buffer; at: Date; signature: Buffer }>;
 
 /** The last link of a chain with its signature, or null before its first event. */
-export async function readHead(tx: Transaction, chain: Chain, lock: 'for update' | '' = ''): Promise<Head | null> {
+export async function readHead(
+  tx: Transaction,
+  chain: Chain,
+  lock: 'for update' | '' = '',
+): Promise<Head | null> {
   const table = TABLES[chain.kind];
   const row = await firstRow<HeadRow>(
     tx,

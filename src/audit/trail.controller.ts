@@ -30,7 +30,9 @@ export class TrailController {
   @ApiResponse({ status: 200, description: 'One event a line.', schema: { type: 'string' } })
   @Refuses({ invalid_request: BAD_REQUEST })
   async export(@Proof() access: Access<'audit:read'>, @Query() query: ExportQuery): Promise<StreamableFile> {
-    return new StreamableFile(Readable.from(await this.trail.export(access, query)), { type: 'application/x-ndjson' });
+    return new StreamableFile(Readable.from(await this.trail.export(access, query)), {
+      type: 'application/x-ndjson',
+    });
   }
 
   @Get('orgs/:o/audit/head')

@@ -107,8 +107,11 @@ function filtersOf(query: TrailQuery): { conditions: string[]; parameters: unkno
   where(query.action, (p) => `action = ${p}`);
   where(query.project, (p) => `project = ${p}`);
   where(query.environment, (p) => `environment = ${p}`);
-  where(query.secret, (p) => `(resource ->> 'secret' = ${p} or resource @> jsonb_build_object('secrets',
-    jsonb_build_array(jsonb_build_object('secret', ${p}::text))))`);
+  where(
+    query.secret,
+    (p) => `(resource ->> 'secret' = ${p} or resource @> jsonb_build_object('secrets',
+    jsonb_build_array(jsonb_build_object('secret', ${p}::text))))`,
+  );
   where(query.outcome, (p) => `outcome = ${p}`);
   where(query.since, (p) => `at >= ${p}`);
   where(query.until, (p) => `at < ${p}`);
@@ -119,6 +122,7 @@ function olderThan(query: TrailQuery): number | undefined {
   const key = after(query, 1)?.[0];
   if (key === undefined) return undefined;
   const seq = /^\d{1,16}$/.test(key) ? Number(key) : NaN;
-  if (!Number.isSafeInteger(seq)) throw new InvalidRequest([{ field: 'cursor', error: 'is not a cursor of this list' }]);
+  if (!Number.isSafeInteger(seq))
+    throw new InvalidRequest([{ field: 'cursor', error: 'is not a cursor of this list' }]);
   return seq;
 }

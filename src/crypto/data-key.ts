@@ -34,7 +34,13 @@ export class DataKeys {
 
   /** A keyed digest for comparing two values without reading them: HMAC-SHA-256 under a key derived for this alone. */
   fingerprint(value: Plaintext): Buffer {
-    const key = hkdfSync('sha256', this.key(this.#current), new Uint8Array(0), 'coffer/fingerprint/v1', KEY_BYTES);
+    const key = hkdfSync(
+      'sha256',
+      this.key(this.#current),
+      new Uint8Array(0),
+      'coffer/fingerprint/v1',
+      KEY_BYTES,
+    );
     return createHmac('sha256', Buffer.from(key)).update(value.reveal(), 'utf8').digest();
   }
 

@@ -36,12 +36,10 @@ export type Place = Readonly<{
 
 /** Seals `content` under `key` (32 bytes). `keyId` is the uuid of that key: it stands readable in the result. */
 export function seal(key: Uint8Array, keyId: string, place: Place, content: Uint8Array): Buffer {
-  const header = Buffer.concat([
-    Buffer.of(FORMAT_VERSION),
-    uuidToBytes(keyId),
-    randomBytes(NONCE_BYTES),
-  ]);
-  const cipher = createCipheriv('aes-256-gcm', key, header.subarray(1 + KEY_ID_BYTES), { authTagLength: TAG_BYTES });
+  const header = Buffer.concat([Buffer.of(FORMAT_VERSION), uuidToBytes(keyId), randomBytes(NONCE_BYTES)]);
+  const cipher = createCipheriv('aes-256-gcm', key, header.subarray(1 + KEY_ID_BYTES), {
+    authTagLength: TAG_BYTES,
+  });
   cipher.setAAD(additionalData(header, place));
   return Buffer.concat([header, cipher.update(content), cipher.final(), cipher.getAuthTag()]);
 }
@@ -51,11 +49,16 @@ export function open(key: Uint8Array, place: Place, sealed: Uint8Array): Buffer 
   checkForm(sealed);
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
   const header = bytes.subarray(0, HEADER_BYTES);
-  const decipher = createDecipheriv('aes-256-gcm', key, header.subarray(1 + KEY_ID_BYTES), { authTagLength: TAG_BYTES });
+  const decipher = createDecipheriv('aes-256-gcm', key, header.subarray(1 + KEY_ID_BYTES), {
+    authTagLength: TAG_BYTES,
+  });
   decipher.setAAD(additionalData(header, place));
   decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES));
   try {
-    return Buffer.concat([decipher.update(bytes.subarray(HEADER_BYTES, bytes.length - TAG_BYTES)), decipher.final()]);
+    return Buffer.concat([
+      decipher.update(bytes.subarray(HEADER_BYTES, bytes.length - TAG_BYTES)),
+      decipher.final(),
+    ]);
   } catch {
     throw new SealBroken('they were altered, moved, or sealed under another key');
   }

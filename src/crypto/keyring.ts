@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
-import { rows } from '../database/transaction.js';
+import { breaksForeignKey } from '../database/postgres-errors.js';
+import { rows, type UserTransaction } from '../database/transaction.js';
 import { CofferError, NotFound, Unavailable } from '../errors/errors.js';
 import { DataKeys, freshKey, type NewDataKey } from './data-key.js';
 import { SealBroken } from './envelope.js';
@@ -10,8 +11,13 @@ import { Leases } from './leases.js';
 const CACHED_OWNERS = 10_000;
 const CACHE_MS = 5 * 60_000;
 
-/** Whose data keys: an environment's, or a project's own (from which its fingerprints come) when there is no environment. */
-export type KeyOwner = Readonly<{ orgId: string; projectId: string; environmentId: string | null }>;
+/** An environment's data keys, or a project's own (from which its fingerprints come) when there is no environment. */
+export type EnvironmentKeyOwner = Readonly<{ orgId: string; projectId: string; environmentId: string | null }>;
+
+/** A user's data keys, for their personal secrets. The first one is made at its first use. */
+export type UserKeyOwner = Readonly<{ userId: string }>;
+
+export type KeyOwner = EnvironmentKeyOwner | UserKeyOwner;
 
 type StoredKey = Readonly<{ id: string; wrapped: Uint8Array; retired: boolean }>;
 
@@ -53,7 +59,14 @@ export class Keyring {
   }
 
   private async load(owner: KeyOwner): Promise<DataKeys> {
-    const stored = await this.database.forOrg(owner.orgId, (tx) =>
+    const stored = 'userId' in owner ? await this.keysOfUser(owner) : await this.keysOfEnvironment(owner);
+    const current = stored.find((key) => !key.retired);
+    if (current === undefined) throw new NotFound();
+    return new DataKeys(await this.unwrapAll(owner, stored), current.id);
+  }
+
+  private keysOfEnvironment(owner: EnvironmentKeyOwner): Promise<StoredKey[]> {
+    return this.database.forOrg(owner.orgId, (tx) =>
       rows<StoredKey>(
         tx,
         `select id, wrapped, retired_at is not null as retired from data_keys
@@ -61,9 +74,31 @@ export class Keyring {
         [owner.orgId, owner.projectId, owner.environmentId],
       ),
     );
-    const current = stored.find((key) => !key.retired);
-    if (current === undefined) throw new NotFound();
-    return new DataKeys(await this.unwrapAll(owner, stored), current.id);
+  }
+
+  private async keysOfUser(owner: UserKeyOwner): Promise<StoredKey[]> {
+    const stored = await this.database.forUser(owner.userId, (tx) => userKeys(tx, owner));
+    return stored.length > 0 ? stored : this.firstKeyOfUser(owner);
+  }
+
+  /** Many first uses may meet, on many nodes: whichever key is stored first is everybody's. */
+  private async firstKeyOfUser(owner: UserKeyOwner): Promise<StoredKey[]> {
+    const { id, wrapped } = await this.make(owner);
+    try {
+      return await this.database.forUser(owner.userId, async (tx) => {
+        await rows(
+          tx,
+          `insert into user_data_keys (user_id, id, wrapped, created_at) values ($1, $2, $3, $4)
+           on conflict (user_id) where retired_at is null do nothing`,
+          [owner.userId, id, wrapped, new Date()],
+        );
+        return userKeys(tx, owner);
+      });
+    } catch (error) {
+      // The user was deleted a moment ago: nothing may be sealed for them any more.
+      if (breaksForeignKey(error)) throw new NotFound();
+      throw error;
+    }
   }
 
   private async unwrapAll(owner: KeyOwner, stored: readonly StoredKey[]): Promise<Map<string, Uint8Array>> {
@@ -79,7 +114,16 @@ export class Keyring {
   }
 }
 
+function userKeys(tx: UserTransaction, owner: UserKeyOwner): Promise<StoredKey[]> {
+  return rows<StoredKey>(
+    tx,
+    'select id, wrapped, retired_at is not null as retired from user_data_keys where user_id = $1',
+    [owner.userId],
+  );
+}
+
 function nameOf(owner: KeyOwner): string {
+  if ('userId' in owner) return `user/${owner.userId}`;
   return [owner.orgId, owner.projectId, owner.environmentId ?? ''].join('/');
 }
 

@@ -11,7 +11,10 @@ export class LocalKeyProvider implements KeyProvider {
   constructor(root: Uint8Array, previous: Uint8Array | null = null) {
     const [currentId, current] = wrappingKey(root);
     this.#current = currentId;
-    this.#keys = new Map([...(previous === null ? [] : [wrappingKey(previous)]), [currentId, current] as const]);
+    this.#keys = new Map([
+      ...(previous === null ? [] : [wrappingKey(previous)]),
+      [currentId, current] as const,
+    ]);
   }
 
   wrap(key: Uint8Array, context: string): Promise<Uint8Array> {
@@ -43,6 +46,12 @@ function place(context: string): { purpose: string; path: string[] } {
 function wrappingKey(root: Uint8Array): readonly [string, Uint8Array] {
   const key = new Uint8Array(hkdfSync('sha256', root, new Uint8Array(0), 'coffer/wrap/v1', 32));
   const hex = createHash('sha256').update('coffer/root-key-id/v1').update(key).digest('hex');
-  const id = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+  const id = [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20, 32),
+  ].join('-');
   return [id, key];
 }

@@ -15,7 +15,10 @@ export async function readRootKey(source: RootKeySource, dataDir: string): Promi
 }
 
 /** The key before a rotation, or null when none is named. */
-export function readPreviousRootKey(source: GivenRootKey | null, dataDir: string): Promise<Uint8Array | null> {
+export function readPreviousRootKey(
+  source: GivenRootKey | null,
+  dataDir: string,
+): Promise<Uint8Array | null> {
   return source === null ? Promise.resolve(null) : readRootKey(source, dataDir);
 }
 

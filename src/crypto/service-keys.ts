@@ -49,8 +49,13 @@ async function makeWrapped(database: Database, provider: KeyProvider): Promise<U
   const wrapped = await provider.wrap(randomBytes(KEY_BYTES), PURPOSE);
   // Two nodes may start at once: the first one's secret is everybody's.
   const stored = await database.shared(async (tx) => {
-    await rows(tx, `insert into service_keys values ($1, $2, now()) on conflict (purpose) do nothing`, [PURPOSE, wrapped]);
-    return firstRow<{ wrapped: Uint8Array }>(tx, 'select wrapped from service_keys where purpose = $1', [PURPOSE]);
+    await rows(tx, `insert into service_keys values ($1, $2, now()) on conflict (purpose) do nothing`, [
+      PURPOSE,
+      wrapped,
+    ]);
+    return firstRow<{ wrapped: Uint8Array }>(tx, 'select wrapped from service_keys where purpose = $1', [
+      PURPOSE,
+    ]);
   });
   return stored?.wrapped ?? wrapped;
 }

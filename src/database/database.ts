@@ -74,7 +74,12 @@ export class Database {
 }
 
 /** Makes `promise` fail after `ms` and destroys the transaction's connection, so that nothing of it can be committed later. */
-export async function orCutOff<T>(tx: Transaction, ms: number, promise: Promise<T>, failure: () => Error): Promise<T> {
+export async function orCutOff<T>(
+  tx: Transaction,
+  ms: number,
+  promise: Promise<T>,
+  failure: () => Error,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const client = (await tx.queryRunner?.connect()) as PoolClient | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -101,8 +106,8 @@ async function connect(runner: QueryRunner): Promise<PoolClient> {
 
 /** Ends the socket without asking the server: its pending queries fail at once and the pool drops the connection. */
 function cutOff(client: PoolClient): void {
-  const { connection } = client as PoolClient & { connection?: { stream: { destroy(): void } } };
-  connection?.stream.destroy();
+  const { connection } = client as PoolClient & { connection: { stream: { destroy(): void } } };
+  connection.stream.destroy();
 }
 
 async function rollBack(runner: QueryRunner, client: PoolClient): Promise<void> {

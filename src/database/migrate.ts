@@ -1,7 +1,8 @@
 import { DataSource } from 'typeorm';
 import { Foundation1763700000000 } from '../../migrations/1763700000000-foundation.js';
+import { PersonalSecrets1763700100000 } from '../../migrations/1763700100000-personal-secrets.js';
 
-const MIGRATIONS = [Foundation1763700000000];
+const MIGRATIONS = [Foundation1763700000000, PersonalSecrets1763700100000];
 
 // Two nodes that start at once must not migrate at once.
 const MIGRATION_LOCK = 7_263_337;

@@ -6,8 +6,10 @@ type Refusal = Readonly<{ code: string; constraint: string | undefined }>;
 function refusalOf(error: unknown): Refusal | null {
   if (typeof error !== 'object' || error === null) return null;
   const cause = 'driverError' in error ? error.driverError : error;
-  if (typeof cause !== 'object' || cause === null || !('code' in cause) || typeof cause.code !== 'string') return null;
-  const constraint = 'constraint' in cause && typeof cause.constraint === 'string' ? cause.constraint : undefined;
+  if (typeof cause !== 'object' || cause === null || !('code' in cause) || typeof cause.code !== 'string')
+    return null;
+  const constraint =
+    'constraint' in cause && typeof cause.constraint === 'string' ? cause.constraint : undefined;
   return { code: cause.code, constraint };
 }
 
@@ -36,6 +38,7 @@ export function translateOutage(error: unknown): unknown {
   if (error instanceof CofferError) return error;
   const code = refusalOf(error)?.code;
   if (code !== undefined && UNREACHABLE.test(code)) return new Unavailable('database', error);
-  if (code === undefined && error instanceof Error && LOST.test(error.message)) return new Unavailable('database', error);
+  if (code === undefined && error instanceof Error && LOST.test(error.message))
+    return new Unavailable('database', error);
   return error;
 }

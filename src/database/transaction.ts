@@ -11,7 +11,11 @@ export type OrgTransaction = EntityManager & { readonly [tenant]: 'org' };
 export type UserTransaction = EntityManager & { readonly [tenant]: 'user' };
 
 /** Rows of a statement, typed by the caller, whose columns are the source of the truth. */
-export async function rows<Row>(tx: Transaction, sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
+export async function rows<Row>(
+  tx: Transaction,
+  sql: string,
+  parameters: readonly unknown[] = [],
+): Promise<Row[]> {
   const result: unknown = await tx.query(sql, [...parameters]);
   // TypeORM answers UPDATE and DELETE with [rows, count], everything else with the rows.
   if (isRowsAndCount(result)) return result[0] as Row[];
@@ -27,5 +31,7 @@ export async function firstRow<Row>(
 }
 
 function isRowsAndCount(result: unknown): result is [unknown[], number] {
-  return Array.isArray(result) && result.length === 2 && Array.isArray(result[0]) && typeof result[1] === 'number';
+  return (
+    Array.isArray(result) && result.length === 2 && Array.isArray(result[0]) && typeof result[1] === 'number'
+  );
 }

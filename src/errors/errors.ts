@@ -82,7 +82,11 @@ export class AlreadyExists extends CofferError {
 }
 
 export class Conflict extends CofferError {
-  constructor(message: string, code: 'conflict' | 'no_value' | 'values_missing' | 'last_owner' = 'conflict', details?: Details) {
+  constructor(
+    message: string,
+    code: 'conflict' | 'no_value' | 'values_missing' | 'last_owner' = 'conflict',
+    details?: Details,
+  ) {
     super(code, message, details === undefined ? {} : { details });
   }
 }
@@ -103,7 +107,10 @@ export class RateLimited extends CofferError {
 /** 503: a part that the answer depends on cannot be reached. Nothing was changed and no value left. */
 export class Unavailable extends CofferError {
   constructor(part: 'database' | 'audit' | 'keys', cause?: unknown) {
-    super('unavailable', `The ${part === 'keys' ? 'key provider' : part} cannot be reached at the moment.`, { retryAfter: 2, cause });
+    super('unavailable', `The ${part === 'keys' ? 'key provider' : part} cannot be reached at the moment.`, {
+      retryAfter: 2,
+      cause,
+    });
   }
 }
 

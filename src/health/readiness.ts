@@ -19,7 +19,9 @@ export class Readiness {
 
   /** Throws `unavailable` with every part that cannot be used. */
   async check(): Promise<void> {
-    const broken = (await Promise.all([this.brokenDatabase(), this.brokenKeys()])).filter((part) => part !== null);
+    const broken = (await Promise.all([this.brokenDatabase(), this.brokenKeys()])).filter(
+      (part) => part !== null,
+    );
     if (broken.length === 0) return;
     throw new CofferError('unavailable', `Not ready: ${broken.join(', ')}.`, {
       details: broken.map((part) => ({ part })),

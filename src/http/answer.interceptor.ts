@@ -63,7 +63,10 @@ function refuseUnknown(request: FastifyRequest, taken: Taken): void {
   ];
   if (unknown.length > 0) {
     throw new InvalidRequest(
-      unknown.map((name) => ({ field: name.toWellFormed().slice(0, 100), error: 'is not a field of this request' })),
+      unknown.map((name) => ({
+        field: name.toWellFormed().slice(0, 100),
+        error: 'is not a field of this request',
+      })),
     );
   }
 }
@@ -78,7 +81,8 @@ function takenBy(context: ExecutionContext): Taken {
   const handler = context.getHandler();
   const seen = known.get(handler);
   if (seen !== undefined) return seen;
-  const parameters = (Reflect.getMetadata(ROUTE_ARGS_METADATA, context.getClass(), handler.name) ?? {}) as object;
+  const parameters = (Reflect.getMetadata(ROUTE_ARGS_METADATA, context.getClass(), handler.name) ??
+    {}) as object;
   const kinds = Object.keys(parameters).map((name) => name.split(':')[0]);
   const taken = { body: kinds.includes(BODY), query: kinds.includes(QUERY) };
   known.set(handler, taken);

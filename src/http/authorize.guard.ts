@@ -33,11 +33,17 @@ export class AuthorizeGuard implements CanActivate {
     return true;
   }
 
-  private async decide(need: Need, policy: RoutePolicy, caller: Caller, request: FastifyRequest): Promise<AnyAccess> {
+  private async decide(
+    need: Need,
+    policy: RoutePolicy,
+    caller: Caller,
+    request: FastifyRequest,
+  ): Promise<AnyAccess> {
     const names = namesIn(request, policy);
     if (names === null) {
       if (need === 'user' && caller.kind !== 'user') await this.refuse(caller, null, policy, request);
-      if (need !== 'user' && need !== 'caller') throw new Unexpected(`${policy.action} has a permission and no scope`);
+      if (need !== 'user' && need !== 'caller')
+        throw new Unexpected(`${policy.action} has a permission and no scope`);
       return Access.decided(caller, null, null);
     }
     const { scope, rights } = await this.resolve(caller, names, policy);
@@ -51,15 +57,28 @@ export class AuthorizeGuard implements CanActivate {
   /**
    * Who may do it in the whole organisation needs no narrower scope to exist: the trail of a project that is gone can still be read.
    */
-  private async resolve(caller: Caller, names: ScopeNames, policy: RoutePolicy): ReturnType<ScopeResolver['resolve']> {
+  private async resolve(
+    caller: Caller,
+    names: ScopeNames,
+    policy: RoutePolicy,
+  ): ReturnType<ScopeResolver['resolve']> {
     const isNarrowed = policy.where === 'query' && policy.need !== 'visible' && names.project !== undefined;
     if (!isNarrowed) return this.scopes.resolve(caller, names);
-    const whole = await this.scopes.resolve(caller, { org: names.org, project: undefined, environment: undefined });
+    const whole = await this.scopes.resolve(caller, {
+      org: names.org,
+      project: undefined,
+      environment: undefined,
+    });
     const held: ReadonlySet<string> = whole.rights.at(scopeIds(whole.scope));
     return held.has(policy.need) ? whole : this.scopes.resolve(caller, names);
   }
 
-  private async refuse(caller: Caller, scope: Scope | null, policy: RoutePolicy, request: FastifyRequest): Promise<never> {
+  private async refuse(
+    caller: Caller,
+    scope: Scope | null,
+    policy: RoutePolicy,
+    request: FastifyRequest,
+  ): Promise<never> {
     const { need } = policy;
     await this.audit.refused(caller, scope?.org.id ?? null, policy.action, {
       ...(scope?.project === undefined ? {} : { project: scope.project.slug }),
@@ -67,7 +86,9 @@ export class AuthorizeGuard implements CanActivate {
       ...namedThing(request),
       permission: need,
     });
-    throw need === 'user' ? new Forbidden('user', 'This is for people: a service token cannot do it.') : new Forbidden(need);
+    throw need === 'user'
+      ? new Forbidden('user', 'This is for people: a service token cannot do it.')
+      : new Forbidden(need);
   }
 }
 

@@ -16,10 +16,13 @@ export class UnreadableBody {
 /** Reads JSON bodies, never throwing: what is wrong with one is told after the guards. `limitOf` says how many MiB a path may send. */
 export function readBodies(fastify: FastifyInstance, limitOf: (path: string) => number): void {
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', async (request: FastifyRequest, payload: AsyncIterable<Buffer>) => {
-    const bytes = await readUpTo(payload, limitOf(request.url) * MIB, request.headers['content-length']);
-    return bytes === null ? tooLarge(limitOf(request.url)) : parse(bytes);
-  });
+  fastify.addContentTypeParser(
+    'application/json',
+    async (request: FastifyRequest, payload: AsyncIterable<Buffer>) => {
+      const bytes = await readUpTo(payload, limitOf(request.url) * MIB, request.headers['content-length']);
+      return bytes === null ? tooLarge(limitOf(request.url)) : parse(bytes);
+    },
+  );
   fastify.addContentTypeParser('*', (_request, payload, done) => {
     payload.resume();
     const problem = 'The body must be JSON, with Content-Type: application/json.';
@@ -27,7 +30,11 @@ export function readBodies(fastify: FastifyInstance, limitOf: (path: string) => 
   });
 }
 
-async function readUpTo(payload: AsyncIterable<Buffer>, limit: number, announced?: string): Promise<Buffer | null> {
+async function readUpTo(
+  payload: AsyncIterable<Buffer>,
+  limit: number,
+  announced?: string,
+): Promise<Buffer | null> {
   if (announced !== undefined && Number(announced) > limit) return null;
   const chunks: Buffer[] = [];
   let size = 0;
@@ -40,7 +47,9 @@ async function readUpTo(payload: AsyncIterable<Buffer>, limit: number, announced
 }
 
 function tooLarge(mebibytes: number): UnreadableBody {
-  return new UnreadableBody(new CofferError('too_large', `The body may have ${String(mebibytes)} MiB at the most.`));
+  return new UnreadableBody(
+    new CofferError('too_large', `The body may have ${String(mebibytes)} MiB at the most.`),
+  );
 }
 
 function malformed(): UnreadableBody {
@@ -63,7 +72,9 @@ function isTooDeep(body: unknown): boolean {
   let level: unknown[] = [body];
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > DEEPEST) return true;
-    level = level.flatMap((part) => (typeof part === 'object' && part !== null ? Object.values(part) : []));
+    level = level.flatMap((part) =>
+      typeof part === 'object' && part !== null ? Object.values(part as Record<string, unknown>) : [],
+    );
   }
   return false;
 }

@@ -20,9 +20,13 @@ export class ErrorFilter implements ExceptionFilter<unknown> {
 export function send(logger: Logger, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const error = ours(thrown);
   const status = ERROR_STATUS[error.code];
-  if (status >= 500) logger.error({ requestId: request.id, code: error.code, cause: describe(error.facts.cause) });
+  if (status >= 500)
+    logger.error({ requestId: request.id, code: error.code, cause: describe(error.facts.cause) });
   writeHeaders(error, reply);
-  void reply.status(status).type('application/json; charset=utf-8').send(JSON.stringify(bodyOf(error)));
+  void reply
+    .status(status)
+    .type('application/json; charset=utf-8')
+    .send(JSON.stringify(bodyOf(error)));
 }
 
 function bodyOf(error: CofferError): Record<string, unknown> {
@@ -52,7 +56,12 @@ function ours(thrown: unknown): CofferError {
 
 function statusOf(thrown: unknown): number {
   if (thrown instanceof HttpException) return thrown.getStatus();
-  if (typeof thrown === 'object' && thrown !== null && 'statusCode' in thrown && typeof thrown.statusCode === 'number') {
+  if (
+    typeof thrown === 'object' &&
+    thrown !== null &&
+    'statusCode' in thrown &&
+    typeof thrown.statusCode === 'number'
+  ) {
     return thrown.statusCode;
   }
   return 500;

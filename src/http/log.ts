@@ -40,7 +40,8 @@ export class JsonLog implements LoggerService {
   /** Nest gives the name of the part that speaks last, and a stack before it. */
   private write(level: Level, message: unknown, rest: unknown[]): void {
     const part = rest.at(-1);
-    const facts = typeof message === 'object' && message !== null ? { ...message } : { message: String(message) };
+    const facts =
+      typeof message === 'object' && message !== null ? { ...message } : { message: String(message) };
     const stack = rest.length > 1 && typeof rest[0] === 'string' ? { stack: rest[0] } : {};
     this.pino[level]({ ...(typeof part === 'string' ? { part } : {}), ...facts, ...stack });
   }

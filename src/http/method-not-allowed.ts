@@ -47,10 +47,13 @@ export async function refuseMethod(
   const methods = methodsAt(request.url);
   if (methods === null) return;
   if (!isPublic(request.url)) await authenticate(request);
-  throw new CofferError('method_not_allowed', 'This path has other methods only: see the Allow header.', { allow: methods });
+  throw new CofferError('method_not_allowed', 'This path has other methods only: see the Allow header.', {
+    allow: methods,
+  });
 }
 
-const PUBLIC = /^\/(healthz|readyz|openapi\.json|docs|auth\/(signup|login|refresh|federation\/token))(?:[/?]|$)/;
+const PUBLIC =
+  /^\/(healthz|readyz|openapi\.json|docs|auth\/(signup|login|refresh|federation\/token))(?:[/?]|$)/;
 
 function isPublic(url: string): boolean {
   return PUBLIC.test(url);

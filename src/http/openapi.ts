@@ -1,9 +1,11 @@
 import { Controller, Get, Inject, Injectable, type INestApplication } from '@nestjs/common';
 import { ApiExcludeController, DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { ErrorView } from '../access/error-view.js';
 import { Public } from '../access/route-policy.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/token.js';
 import { Unexpected } from '../errors/errors.js';
+import { completed } from './openapi-common.js';
 
 /** The OpenAPI 3.1 document of the running application, made once out of its own routes. */
 @Injectable()
@@ -24,7 +26,8 @@ export class OpenApi {
   }
 
   private make(): OpenAPIObject {
-    if (this.app === undefined) throw new Unexpected('the OpenAPI document was asked for before the application was made');
+    if (this.app === undefined)
+      throw new Unexpected('the OpenAPI document was asked for before the application was made');
     const about = new DocumentBuilder()
       .setTitle('Coffer')
       .setDescription(
@@ -40,7 +43,7 @@ export class OpenApi {
       })
       .setOpenAPIVersion('3.1.0')
       .build();
-    return SwaggerModule.createDocument(this.app, about);
+    return completed(SwaggerModule.createDocument(this.app, about, { extraModels: [ErrorView] }));
   }
 }
 

@@ -18,7 +18,8 @@ export class RouteCheck implements OnModuleInit {
     for (const { name, handler } of this.handlers()) {
       const policy = this.reflector.get<RoutePolicy | undefined>(ROUTE_POLICY, handler);
       if (policy === undefined) problems.push(`${name} has neither @Requires nor @Public`);
-      else if (seen.has(policy.action)) problems.push(`${name} has the action of ${seen.get(policy.action) ?? ''}: ${policy.action}`);
+      else if (seen.has(policy.action))
+        problems.push(`${name} has the action of ${seen.get(policy.action) ?? ''}: ${policy.action}`);
       else seen.set(policy.action, name);
     }
     if (problems.length > 0) throw new Error(`The routes are not all guarded:\n- ${problems.join('\n- ')}`);
@@ -32,8 +33,12 @@ export class RouteCheck implements OnModuleInit {
       for (const key of this.scanner.getAllMethodNames(prototype)) {
         const handler: unknown = Reflect.get(prototype, key);
         if (typeof handler !== 'function') continue;
-        const method = this.reflector.get<RequestMethod | undefined>(METHOD_METADATA, handler as () => unknown);
-        if (method !== undefined) yield { name: `${metatype?.name ?? 'a controller'}.${key}`, handler: handler as () => unknown };
+        const method = this.reflector.get<RequestMethod | undefined>(
+          METHOD_METADATA,
+          handler as () => unknown,
+        );
+        if (method !== undefined)
+          yield { name: `${metatype?.name ?? 'a controller'}.${key}`, handler: handler as () => unknown };
       }
     }
   }

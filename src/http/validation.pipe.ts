@@ -36,7 +36,10 @@ function problemsOf(error: ValidationError, prefix: string): FieldProblem[] {
   const field = prefix + error.property.slice(0, LONGEST_FIELD_NAME);
   const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
     field,
-    error: rule === 'whitelistValidation' ? 'is not a field of this request' : withoutName(message, error.property),
+    error:
+      rule === 'whitelistValidation'
+        ? 'is not a field of this request'
+        : withoutName(message, error.property),
   }));
   return [...own, ...(error.children ?? []).flatMap((child) => problemsOf(child, `${field}.`))];
 }

@@ -14,7 +14,11 @@ export class EnvironmentKeys {
   ) {}
 
   /** What a version's row holds of a value: sealed for exactly this row, and comparable inside the project. */
-  seal(secretId: string, version: number, value: Plaintext): { keyId: string; sealed: Buffer; fingerprint: Buffer } {
+  seal(
+    secretId: string,
+    version: number,
+    value: Plaintext,
+  ): { keyId: string; sealed: Buffer; fingerprint: Buffer } {
     return {
       keyId: this.environment.currentId,
       sealed: this.environment.seal(this.place(secretId, version), value),

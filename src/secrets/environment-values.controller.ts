@@ -14,7 +14,11 @@ export class EnvironmentValuesController {
 
   @Get('values')
   @Requires('secrets:get-value', 'values.get', 'Read all values of an environment, in one consistent state.')
-  @ApiHeader({ name: 'If-None-Match', required: false, description: 'The ETag of the values that the caller has.' })
+  @ApiHeader({
+    name: 'If-None-Match',
+    required: false,
+    description: 'The ETag of the values that the caller has.',
+  })
   @Answers(200, EnvironmentValuesView, 'The values. This read is on record already.')
   @ApiResponse({ status: 304, description: 'The caller has the present values.' })
   @Refuses({

@@ -34,7 +34,10 @@ export class EnvironmentValuesService {
         const known = isKnown(ifNoneMatch, state.revision);
         await this.audit.record(tx, access.org.id, allowed(access, 'values.get', resourceOf(state, known)));
         if (known) return new NotModified(state.revision);
-        return new Tagged(this.view(access, keys, state, query.missing === 'omit' ? missing : null), state.revision);
+        return new Tagged(
+          this.view(access, keys, state, query.missing === 'omit' ? missing : null),
+          state.revision,
+        );
       }),
     );
   }
@@ -44,7 +47,12 @@ export class EnvironmentValuesService {
       const state = await readState(tx, access);
       const missing = namesWithoutValue(state);
       await this.audit.record(tx, access.org.id, allowed(access, 'values.readiness', {}));
-      return { ready: missing.length === 0, revision: state.revision, declared: state.secrets.length, missing };
+      return {
+        ready: missing.length === 0,
+        revision: state.revision,
+        declared: state.secrets.length,
+        missing,
+      };
     });
   }
 

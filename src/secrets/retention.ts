@@ -1,4 +1,10 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { Audit } from '../audit/audit.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/token.js';
@@ -28,7 +34,10 @@ export class Retention implements OnApplicationBootstrap, OnApplicationShutdown 
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => {
       this.running = this.destroyExpired().catch((error: unknown) => {
-        this.logger.warn({ message: 'Deleted secrets could not be destroyed; the next round tries again.', error });
+        this.logger.warn({
+          message: 'Deleted secrets could not be destroyed; the next round tries again.',
+          error,
+        });
       });
     }, HOUR).unref();
   }
@@ -41,7 +50,9 @@ export class Retention implements OnApplicationBootstrap, OnApplicationShutdown 
   /** One round over all organisations, each in its own transaction. */
   async destroyExpired(now = new Date()): Promise<void> {
     const before = new Date(now.getTime() - this.config.retentionDays * 24 * HOUR);
-    const orgs = await this.database.shared((tx) => rows<{ org_id: string }>(tx, 'select org_id from org_slugs'));
+    const orgs = await this.database.shared((tx) =>
+      rows<{ org_id: string }>(tx, 'select org_id from org_slugs'),
+    );
     for (const { org_id: orgId } of orgs) await this.destroyIn(orgId, before);
   }
 

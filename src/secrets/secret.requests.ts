@@ -27,12 +27,18 @@ export class SecretBody {
 
 /** The value on its way in: a `Plaintext` from here to its seal. */
 export class ValueBody {
-  @ApiProperty({ type: String, description: `At most ${String(LARGEST_VALUE)} bytes of UTF-8, no NUL. "" is a value.` })
+  @ApiProperty({
+    type: String,
+    description: `At most ${String(LARGEST_VALUE)} bytes of UTF-8, no NUL. "" is a value.`,
+  })
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? new Plaintext(value) : value))
   @IsValue()
   value!: Plaintext;
 
-  @ApiPropertyOptional({ description: 'The version of the present value must be this one; 0: none yet.', minimum: 0 })
+  @ApiPropertyOptional({
+    description: 'The version of the present value must be this one; 0: none yet.',
+    minimum: 0,
+  })
   @MayBeLeftOut()
   @IsInt()
   @Min(0)
@@ -41,7 +47,11 @@ export class ValueBody {
 }
 
 export class RollbackBody {
-  @ApiProperty({ type: 'integer', minimum: 1, description: 'The earlier version whose value becomes a new one.' })
+  @ApiProperty({
+    type: 'integer',
+    minimum: 1,
+    description: 'The earlier version whose value becomes a new one.',
+  })
   @IsInt()
   @Min(1)
   @Max(LARGEST_VERSION)
@@ -50,12 +60,18 @@ export class RollbackBody {
 
 /** Which secrets of an environment are listed. */
 export class ListSecretsQuery extends PageQuery {
-  @ApiPropertyOptional({ enum: ['true', 'false'], description: 'Only those with a value, or only those without.' })
+  @ApiPropertyOptional({
+    enum: ['true', 'false'],
+    description: 'Only those with a value, or only those without.',
+  })
   @IsOptional()
   @IsIn(['true', 'false'])
   hasValue?: 'true' | 'false';
 
-  @ApiPropertyOptional({ enum: ['true', 'false'], description: 'Only the deleted ones that can be restored.' })
+  @ApiPropertyOptional({
+    enum: ['true', 'false'],
+    description: 'Only the deleted ones that can be restored.',
+  })
   @IsOptional()
   @IsIn(['true', 'false'])
   deleted?: 'true' | 'false';
@@ -79,7 +95,10 @@ export class ValuesQuery {
   @TextRule('names', (text) => (text.split(',').includes('') ? 'must be names separated by commas' : null))
   names?: string;
 
-  @ApiPropertyOptional({ enum: ['omit'], description: 'Leave out what has no value, and list it in `missing`.' })
+  @ApiPropertyOptional({
+    enum: ['omit'],
+    description: 'Leave out what has no value, and list it in `missing`.',
+  })
   @IsOptional()
   @IsIn(['omit'])
   missing?: 'omit';

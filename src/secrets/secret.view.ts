@@ -26,7 +26,12 @@ export class SecretView {
   @ApiProperty({ description: 'Whether a value is set. An empty string is a value.' })
   hasValue!: boolean;
 
-  @ApiProperty({ type: 'integer', nullable: true, description: 'The version of the present value.', example: 3 })
+  @ApiProperty({
+    type: 'integer',
+    nullable: true,
+    description: 'The version of the present value.',
+    example: 3,
+  })
   version!: number | null;
 
   @ApiProperty({ format: 'date-time' })

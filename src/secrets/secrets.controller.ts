@@ -7,7 +7,11 @@ import { ListSecretsQuery, SecretBody } from './secret.requests.js';
 import { DeletedView, SecretView } from './secret.view.js';
 import { SecretsService } from './secrets.service.js';
 
-export const IF_MATCH = { name: 'If-Match', required: false, description: 'The ETag that the secret must still have.' };
+export const IF_MATCH = {
+  name: 'If-Match',
+  required: false,
+  description: 'The ETag that the secret must still have.',
+};
 
 const BAD_REQUEST = 'A rule is broken: details name each field.';
 const STALE = 'If-Match is not its present ETag.';
@@ -28,7 +32,10 @@ export class SecretsController {
   @Post()
   @Requires('secrets:write', 'secret.declare', 'Declare a secret: its name, not its value.')
   @Answers(201, SecretView, 'The declared secret, without a value.')
-  @Refuses({ invalid_request: BAD_REQUEST, already_exists: 'The name, or its environment-variable form, is in use.' })
+  @Refuses({
+    invalid_request: BAD_REQUEST,
+    already_exists: 'The name, or its environment-variable form, is in use.',
+  })
   declare(@Proof() access: Access<'secrets:write'>, @Body() body: SecretBody): Promise<Tagged<SecretView>> {
     return this.secrets.declare(access, body);
   }
@@ -72,7 +79,10 @@ export class SecretsController {
   @Requires('secrets:write', 'secret.restore', 'Restore the secret of this name that was deleted last.')
   @Answers(200, SecretView, 'The secret, with its versions.')
   @Refuses({ already_exists: 'The name is in use again.' })
-  restore(@Proof() access: Access<'secrets:write'>, @Param('name') name: string): Promise<Tagged<SecretView>> {
+  restore(
+    @Proof() access: Access<'secrets:write'>,
+    @Param('name') name: string,
+  ): Promise<Tagged<SecretView>> {
     return this.secrets.restore(access, name);
   }
 }

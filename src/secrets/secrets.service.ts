@@ -59,7 +59,9 @@ export class SecretsService {
     ifMatch: string | undefined,
   ): Promise<Tagged<SecretView>> {
     if (body.name !== name) {
-      throw new InvalidRequest([{ field: 'name', error: 'must be the name in the path: secrets are not renamed' }]);
+      throw new InvalidRequest([
+        { field: 'name', error: 'must be the name in the path: secrets are not renamed' },
+      ]);
     }
     return this.database.forOrg(access.org.id, async (tx) => {
       const revision = await bumpRevision(tx, access);
@@ -86,7 +88,9 @@ export class SecretsService {
     return this.database.forOrg(access.org.id, async (tx) => {
       const revision = await bumpRevision(tx, access);
       const deleted = await this.lockDeleted(tx, access, name);
-      const secret = await orNameInUse(() => updated(tx, access, deleted.id, revision, 'deleted_at = $4', null));
+      const secret = await orNameInUse(() =>
+        updated(tx, access, deleted.id, revision, 'deleted_at = $4', null),
+      );
       await this.audit.record(tx, access.org.id, allowed(access, 'secret.restore', { secret: name }));
       return tagged(secret);
     });
@@ -103,7 +107,11 @@ export class SecretsService {
     return secret;
   }
 
-  private async lockDeleted(tx: OrgTransaction, access: Access<'secrets:write'>, name: string): Promise<SecretRow> {
+  private async lockDeleted(
+    tx: OrgTransaction,
+    access: Access<'secrets:write'>,
+    name: string,
+  ): Promise<SecretRow> {
     const row = await firstRow<SecretRow>(
       tx,
       `select ${SECRET_COLUMNS} from secrets

@@ -51,7 +51,11 @@ export class ValuesController {
 
   @Post('rollback')
   @HttpCode(200)
-  @Requires('secrets:set-value', 'secret.rollback', 'Make an earlier version’s value the present one, as a new version.')
+  @Requires(
+    'secrets:set-value',
+    'secret.rollback',
+    'Make an earlier version’s value the present one, as a new version.',
+  )
   @ApiHeader(IF_MATCH)
   @Answers(200, ValueSetView, 'The new version, without its value.')
   @Refuses({ invalid_request: BAD_REQUEST, precondition_failed: STALE })

@@ -37,7 +37,15 @@ export class ValuesService {
         const secret = await findLive(tx, access, name, 'for update');
         requireMatch(ifMatch, Number(secret.changed_at_revision));
         requireVersion(body.ifVersion, secret.current_version);
-        const set = await addVersion(tx, access, keys, secret, body.value, revision, this.config.versionsKept);
+        const set = await addVersion(
+          tx,
+          access,
+          keys,
+          secret,
+          body.value,
+          revision,
+          this.config.versionsKept,
+        );
         const resource = { secret: name, version: set.version };
         await this.audit.record(tx, access.org.id, allowed(access, 'secret.value-set', resource));
         return new Tagged(set, revision);
@@ -49,8 +57,14 @@ export class ValuesService {
     return this.keyring.with(access, (keys) =>
       this.database.forOrg(access.org.id, async (tx) => {
         const secret = await findLive(tx, access, name);
-        if (secret.current_version === null) throw new Conflict(`The secret ${name} has no value.`, 'no_value');
-        const found = await findVersion(tx, access.org.id, secret.id, query.version ?? secret.current_version);
+        if (secret.current_version === null)
+          throw new Conflict(`The secret ${name} has no value.`, 'no_value');
+        const found = await findVersion(
+          tx,
+          access.org.id,
+          secret.id,
+          query.version ?? secret.current_version,
+        );
         if (found === undefined) throw noSuchVersion();
         const value = keys.open(secret.id, found.version, found.sealed);
         const resource = { secret: name, version: found.version };
@@ -115,5 +129,7 @@ function versionView(row: VersionRow, current: number | null): VersionView {
 }
 
 function noSuchVersion(): NotFound {
-  return new NotFound('This secret has no such version: it never had, or it is older than the versions that are kept.');
+  return new NotFound(
+    'This secret has no such version: it never had, or it is older than the versions that are kept.',
+  );
 }

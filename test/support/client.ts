@@ -28,7 +28,11 @@ export class Client {
     return this.send('delete', path, body);
   }
 
-  send(method: 'get' | 'post' | 'put' | 'patch' | 'delete' | 'head' | 'options', path: string, body?: object): Test {
+  send(
+    method: 'get' | 'post' | 'put' | 'patch' | 'delete' | 'head' | 'options',
+    path: string,
+    body?: object,
+  ): Test {
     const sent = request(this.server)[method](path);
     if (this.credential !== null) void sent.set('authorization', `Bearer ${this.credential}`);
     return body === undefined ? sent : sent.send(body);

@@ -3,7 +3,13 @@ import type { Client } from './client.js';
 
 export const PASSWORD = 'correct horse battery staple';
 
-export type Person = Readonly<{ username: string; email: string; id: string; token: string; refreshToken: string }>;
+export type Person = Readonly<{
+  username: string;
+  email: string;
+  id: string;
+  token: string;
+  refreshToken: string;
+}>;
 
 /** Arranges what a test needs, through the same routes that people use. */
 export class World {
@@ -11,7 +17,10 @@ export class World {
 
   async user(username: string): Promise<Person> {
     const email = `${username}@example.com`;
-    const { body } = await this.app.as(null).post('/auth/signup', { email, username, password: PASSWORD }).expect(201);
+    const { body } = await this.app
+      .as(null)
+      .post('/auth/signup', { email, username, password: PASSWORD })
+      .expect(201);
     return { username, email, id: body.user.id, token: body.accessToken, refreshToken: body.refreshToken };
   }
 
@@ -26,7 +35,8 @@ export class World {
     const client = this.app.as(owner);
     const made = await client.post(`/orgs/${org}/projects`, { slug: project });
     if (![201, 409].includes(made.status)) throw new Error(`the project could not be made: ${made.text}`);
-    if (environment !== 'default') await client.post(`/${org}/${project}/environments`, { name: environment }).expect(201);
+    if (environment !== 'default')
+      await client.post(`/${org}/${project}/environments`, { name: environment }).expect(201);
     return new Environment(`/${org}/${project}/envs/${environment}`, client);
   }
 
@@ -57,7 +67,8 @@ export class Environment {
   /** Declares a secret, and sets its value when one is given. */
   async secret(name: string, value?: string): Promise<void> {
     await this.owner.post(`${this.path}/secrets`, { kind: 'Secret', name }).expect(201);
-    if (value !== undefined) await this.owner.put(`${this.path}/secrets/${name}/value`, { value }).expect(200);
+    if (value !== undefined)
+      await this.owner.put(`${this.path}/secrets/${name}/value`, { value }).expect(200);
   }
 
   secretPath(name: string): string {

@@ -1,0 +1,1 @@
+export const MATRIX: Readonly<Record<string, string>> = {};

@@ -1,6 +1,4 @@
-import { register } from 'node:module';
-
-register('./typescript-loader.mjs', import.meta.url);
+import '../../scripts/typescript.mjs';
 
 /** One PostgreSQL for the whole run. The teardown finds it again as the same module. */
 export default async function globalSetup() {

@@ -1,4 +1,4 @@
-// Lets plain Node run this repository's TypeScript, outside Jest: for what starts before the tests do.
+// Lets plain Node run this repository's TypeScript: the benchmark, and what starts before the tests do.
 // A relative import of `./x.js` that does not exist means `./x.ts`; the sources are compiled with .swcrc.
 
 import { transformFile } from '@swc/core';

@@ -6,6 +6,10 @@ import { SessionStrategy } from './sessions/session.strategy.js';
 import { SessionsController } from './sessions/sessions.controller.js';
 import { Sessions } from './sessions/sessions.js';
 import { OpaqueTokens } from './tokens/opaque-tokens.js';
+import { PersonalTokensController } from './tokens/personal-tokens.controller.js';
+import { PersonalTokensService } from './tokens/personal-tokens.service.js';
+import { ServiceTokensController } from './tokens/service-tokens.controller.js';
+import { ServiceTokensService } from './tokens/service-tokens.service.js';
 import { Accounts } from './users/accounts.js';
 import { MeService } from './users/me.service.js';
 import { PasswordChangeService } from './users/password-change.service.js';
@@ -18,7 +22,7 @@ import { UsersController } from './users/users.controller.js';
  * `Caller` out of a credential. Only hashes of credentials are kept, and whatever is revoked stops at the next request on every node.
  */
 @Module({
-  controllers: [UsersController, SessionsController],
+  controllers: [UsersController, SessionsController, PersonalTokensController, ServiceTokensController],
   providers: [
     Accounts,
     Passwords,
@@ -31,6 +35,8 @@ import { UsersController } from './users/users.controller.js';
     LoginService,
     RefreshService,
     OpaqueTokens,
+    PersonalTokensService,
+    ServiceTokensService,
   ],
   exports: [OpaqueTokens, SessionStrategy],
 })

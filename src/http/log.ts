@@ -4,6 +4,15 @@ import type { Config } from '../config/config.js';
 
 type Level = 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'fatal';
 
+/** Parts of Nest that tell of every module and route at each start. */
+const FRAMEWORK = new Set<unknown>([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+]);
+
 /** JSON lines on stdout, through Nest's logger interface. Bodies and headers are never given to it. */
 export class JsonLog implements LoggerService {
   private readonly pino: Logger;
@@ -14,7 +23,7 @@ export class JsonLog implements LoggerService {
   }
 
   log(message: unknown, ...rest: unknown[]): void {
-    this.write('info', message, rest);
+    this.write(FRAMEWORK.has(rest.at(-1)) ? 'debug' : 'info', message, rest);
   }
 
   error(message: unknown, ...rest: unknown[]): void {

@@ -112,6 +112,9 @@ describe('the architecture', () => {
     const revealing = sources.filter(({ text }) => text.includes('.reveal()')).map(({ path }) => path);
     expect(revealing).toEqual([
       'src/crypto/data-key.ts',
+      'src/personal/coder.views.ts',
+      'src/personal/dreadnode.views.ts',
+      'src/personal/sealing.ts',
       'src/secrets/environment-values.service.ts',
       'src/secrets/secret.requests.ts',
       'src/secrets/values.service.ts',

@@ -25,7 +25,7 @@ const TENANT = [
   'secrets',
   'service_tokens',
 ];
-const PERSONAL = ['user_chain_heads', 'user_events'];
+const PERSONAL = ['personal_secrets', 'user_chain_heads', 'user_data_keys', 'user_events'];
 
 describe('the second wall: row-level security', () => {
   let app: TestApp;
@@ -45,6 +45,7 @@ describe('the second wall: row-level security', () => {
         .as(owner)
         .post(`/orgs/org-of-${name}/roles`, { name: 'reader', permissions: ['secrets:read'] });
       await app.world.serviceToken(owner, 'viewer', `org-of-${name}/web`);
+      await app.as(owner).post('/api/v2/users/me/secrets', { name: 'mine', value: 'value' }).expect(201);
     }
     orgs = (await app.sql.query<{ id: string }>('select org_id as id from org_slugs order by slug')).rows;
     users = (await app.sql.query<{ id: string }>('select id from users order by username')).rows;

@@ -1,4 +1,4 @@
-import type { KeyOwner } from '../crypto/keyring.js';
+import type { EnvironmentKeyOwner } from '../crypto/keyring.js';
 import type { NewDataKey } from '../crypto/data-key.js';
 import { breaksForeignKey, breaksUnique } from '../database/postgres-errors.js';
 import { firstRow, rows, type OrgTransaction } from '../database/transaction.js';
@@ -10,7 +10,7 @@ import type { EnvironmentRow } from './tenancy.views.js';
 /** A new environment with the data key that was made for it. A name in use is `AlreadyExists`, a project that is gone `NotFound`. */
 export async function insertEnvironment(
   tx: OrgTransaction,
-  owner: KeyOwner & Readonly<{ environmentId: string }>,
+  owner: EnvironmentKeyOwner & Readonly<{ environmentId: string }>,
   name: string,
   key: NewDataKey,
 ): Promise<EnvironmentRow> {
@@ -30,7 +30,11 @@ export async function insertEnvironment(
   return row;
 }
 
-export async function insertDataKey(tx: OrgTransaction, owner: KeyOwner, key: NewDataKey): Promise<void> {
+export async function insertDataKey(
+  tx: OrgTransaction,
+  owner: EnvironmentKeyOwner,
+  key: NewDataKey,
+): Promise<void> {
   await rows(
     tx,
     `insert into data_keys (org_id, id, project_id, environment_id, wrapped, created_at)

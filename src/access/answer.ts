@@ -53,8 +53,11 @@ export function Answers(
   return ApiResponse({ status, description, type, isArray: isList });
 }
 
-/** Documents the refusals of a route beyond those that `@Requires` writes, with the reason of each. */
-export function Refuses(reasons: Partial<Record<ErrorCode, string>>): MethodDecorator {
+/** Documents the refusals of a route beyond those that `@Requires` writes, with the reason of each. A door has an `envelope` of its own. */
+export function Refuses(
+  reasons: Partial<Record<ErrorCode, string>>,
+  envelope: new () => object = ErrorView,
+): MethodDecorator {
   const byStatus = new Map<number, string[]>();
   for (const [code, reason] of Object.entries(reasons)) {
     const status = ERROR_STATUS[code as ErrorCode];
@@ -62,7 +65,7 @@ export function Refuses(reasons: Partial<Record<ErrorCode, string>>): MethodDeco
   }
   return applyDecorators(
     ...[...byStatus].map(([status, lines]) =>
-      ApiResponse({ status, description: lines.join(' '), type: ErrorView }),
+      ApiResponse({ status, description: lines.join(' '), type: envelope }),
     ),
   );
 }

@@ -24,22 +24,29 @@ type Proven<P extends Need> = (access: Access<P>, ...rest: never[]) => unknown;
 
 /**
  * The route's permission. `action` is the one word for it everywhere: in the audit trail, and (in camel case) as its operationId.
+ * `envelope` is the shape of its errors.
  * The method's first argument must be `@Proof() access: Access<P>` of the same permission, or it does not compile.
  */
-export function Requires<P extends Need>(need: P, action: string, summary: string, where: Where = 'path') {
+export function Requires<P extends Need>(
+  need: P,
+  action: string,
+  summary: string,
+  where: Where = 'path',
+  envelope: new () => object = ErrorView,
+) {
   const policy: RoutePolicy = { need, action, where };
   const apply = applyDecorators(
     SetMetadata(ROUTE_POLICY, policy),
     ApiOperation({ operationId: operationId(action), summary }),
     ApiExtension('x-permission', need),
     ApiBearerAuth(),
-    ApiResponse({ status: 401, description: 'No valid credential.', type: ErrorView }),
+    ApiResponse({ status: 401, description: 'No valid credential.', type: envelope }),
     ApiResponse({
       status: 403,
       description: FORBIDDEN[need] ?? `Lacks the permission ${need}.`,
-      type: ErrorView,
+      type: envelope,
     }),
-    ApiResponse({ status: 404, description: 'Does not exist, or may not be seen.', type: ErrorView }),
+    ApiResponse({ status: 404, description: 'Does not exist, or may not be seen.', type: envelope }),
   );
   return <T extends Proven<P>>(
     target: object,
@@ -55,6 +62,17 @@ const FORBIDDEN: Partial<Record<Need, string>> = {
   user: 'A service token cannot do this.',
   caller: 'The credential may not do this.',
 };
+
+const IGNORES_UNKNOWN = 'coffer:ignores-unknown';
+
+/** A controller for clients that send more than its routes know: other fields and parameters mean nothing there, and are not refused. */
+export function IgnoresUnknown(): ClassDecorator {
+  return SetMetadata(IGNORES_UNKNOWN, true);
+}
+
+export function ignoresUnknown(controller: object): boolean {
+  return Reflect.getMetadata(IGNORES_UNKNOWN, controller) === true;
+}
 
 /** A route for everybody, without a credential. */
 export function Public(action: string, summary: string): MethodDecorator {

@@ -14,6 +14,7 @@ import { GrantsModule } from './grants/grants.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
 import { IdentityModule } from './identity/identity.module.js';
+import { PersonalModule } from './personal/personal.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 import { TenancyModule } from './tenancy/tenancy.module.js';
 
@@ -36,6 +37,7 @@ export class AppModule {
         TenancyModule,
         GrantsModule,
         SecretsModule,
+        PersonalModule,
         AuditModule,
       ],
       providers: foundation,

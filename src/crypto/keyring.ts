@@ -12,7 +12,11 @@ const CACHED_OWNERS = 10_000;
 const CACHE_MS = 5 * 60_000;
 
 /** An environment's data keys, or a project's own (from which its fingerprints come) when there is no environment. */
-export type EnvironmentKeyOwner = Readonly<{ orgId: string; projectId: string; environmentId: string | null }>;
+export type EnvironmentKeyOwner = Readonly<{
+  orgId: string;
+  projectId: string;
+  environmentId: string | null;
+}>;
 
 /** A user's data keys, for their personal secrets. The first one is made at its first use. */
 export type UserKeyOwner = Readonly<{ userId: string }>;

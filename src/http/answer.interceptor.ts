@@ -3,6 +3,7 @@ import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { map, type Observable } from 'rxjs';
 import { NotModified, Page, Tagged, Text } from '../access/answer.js';
+import { ignoresUnknown } from '../access/route-policy.js';
 import { InvalidRequest } from '../errors/errors.js';
 import { UnreadableBody } from './body.js';
 
@@ -84,7 +85,8 @@ function takenBy(context: ExecutionContext): Taken {
   const parameters = (Reflect.getMetadata(ROUTE_ARGS_METADATA, context.getClass(), handler.name) ??
     {}) as object;
   const kinds = Object.keys(parameters).map((name) => name.split(':')[0]);
-  const taken = { body: kinds.includes(BODY), query: kinds.includes(QUERY) };
+  const anything = ignoresUnknown(context.getClass());
+  const taken = { body: anything || kinds.includes(BODY), query: anything || kinds.includes(QUERY) };
   known.set(handler, taken);
   return taken;
 }

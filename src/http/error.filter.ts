@@ -1,9 +1,15 @@
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { doorOf } from '../access/door.js';
 import { ERROR_STATUS } from '../access/error-status.js';
 import { CofferError, InvalidRequest, NotFound, Unexpected } from '../errors/errors.js';
+import { coderAnswer } from '../personal/coder.errors.js';
+import { dreadnodeAnswer } from '../personal/dreadnode.errors.js';
 
-/** Every error of every request ends here: one table from code to status, one shape, and nothing in it that the caller must not see. */
+/**
+ * Every error of every request ends here: one table from code to status, one shape for each family of paths, and nothing in it that the
+ * caller must not see.
+ */
 @Catch()
 export class ErrorFilter implements ExceptionFilter<unknown> {
   private readonly logger = new Logger('http');
@@ -19,19 +25,26 @@ export class ErrorFilter implements ExceptionFilter<unknown> {
 /** The answer to an error, also for those that Fastify finds before Nest is asked. */
 export function send(logger: Logger, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const error = ours(thrown);
-  const status = ERROR_STATUS[error.code];
+  const { status, body } = answerTo(error, request.url);
   if (status >= 500)
     logger.error({ requestId: request.id, code: error.code, cause: describe(error.facts.cause) });
   writeHeaders(error, reply);
-  void reply
-    .status(status)
-    .type('application/json; charset=utf-8')
-    .send(JSON.stringify(bodyOf(error)));
+  void reply.status(status).type('application/json; charset=utf-8').send(JSON.stringify(body));
 }
 
-function bodyOf(error: CofferError): Record<string, unknown> {
-  const { details } = error.facts;
-  return { error: error.message, code: error.code, ...(details === undefined ? {} : { details }) };
+/** In the envelope of the door that the path belongs to, or else in this service's own. */
+function answerTo(error: CofferError, url: string): { status: number; body: object } {
+  switch (doorOf(url)?.name) {
+    case 'coder':
+      return coderAnswer(error);
+    case 'dreadnode':
+      return dreadnodeAnswer(error);
+    default: {
+      const { details } = error.facts;
+      const body = { error: error.message, code: error.code, ...(details === undefined ? {} : { details }) };
+      return { status: ERROR_STATUS[error.code], body };
+    }
+  }
 }
 
 function writeHeaders(error: CofferError, reply: FastifyReply): void {

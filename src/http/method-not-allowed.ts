@@ -4,7 +4,7 @@ import { CofferError } from '../errors/errors.js';
 
 /**
  * Knows which methods each path has, so that a wrong one is told as such (405 with `Allow`) and not as a missing path. Fastify's router
- * answers only whether a method and a path match together.
+ * answers only whether a method and a path match together: without the method it goes on to a less exact path, if one fits.
  */
 export class KnownPaths {
   private readonly methodsOf = new Map<string, Set<string>>();
@@ -17,17 +17,18 @@ export class KnownPaths {
     });
   }
 
-  /** To be called when all routes are known: answers the methods of the path that a URL means, or null. */
-  finder(): (url: string) => readonly string[] | null {
+  /** To be called when all routes are known: answers the most exact path that a URL fits, or null. */
+  finder(): (url: string) => KnownPath | null {
     const router = findMyWay({ maxParamLength: LONGEST_PARAMETER });
-    for (const [path, methods] of this.methodsOf) {
-      if (path === '*' || path === '/*') continue;
-      router.on('GET', path, () => undefined, [...methods].sort());
+    for (const path of this.methodsOf.keys()) {
+      if (path !== '*' && path !== '/*') router.on('GET', path, () => undefined, path);
     }
     return (url) => {
       try {
-        const found: unknown = router.find('GET', url.split('?', 1)[0] ?? '')?.store;
-        return Array.isArray(found) ? found.filter((method) => typeof method === 'string') : null;
+        const path: unknown = router.find('GET', url.split('?', 1)[0] ?? '')?.store;
+        return typeof path === 'string'
+          ? { path, methods: [...(this.methodsOf.get(path) ?? [])].sort() }
+          : null;
       } catch {
         return null;
       }
@@ -35,20 +36,22 @@ export class KnownPaths {
   }
 }
 
+export type KnownPath = Readonly<{ path: string; methods: readonly string[] }>;
+
 /** Node refuses longer request lines by itself: no name is cut off by the router. */
 export const LONGEST_PARAMETER = 16_384;
 
-/** For requests that no route matched. A missing credential is told first: `authenticate` throws it. */
+/** Refuses a method that the path does not have. A missing credential is told first: `authenticate` throws it. */
 export async function refuseMethod(
   request: FastifyRequest,
-  methodsAt: (url: string) => readonly string[] | null,
+  pathAt: (url: string) => KnownPath | null,
   authenticate: (request: FastifyRequest) => Promise<unknown>,
 ): Promise<void> {
-  const methods = methodsAt(request.url);
-  if (methods === null) return;
+  const known = pathAt(request.url);
+  if (known === null || known.methods.includes(request.method)) return;
   if (!isPublic(request.url)) await authenticate(request);
   throw new CofferError('method_not_allowed', 'This path has other methods only: see the Allow header.', {
-    allow: methods,
+    allow: known.methods,
   });
 }
 

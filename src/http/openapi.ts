@@ -41,6 +41,19 @@ export class OpenApi {
         scheme: 'bearer',
         description: 'A session, a personal access token or a service token.',
       })
+      .addApiKey(
+        {
+          type: 'apiKey',
+          in: 'header',
+          name: 'Coder-Session-Token',
+          description: 'At door 1 to personal secrets.',
+        },
+        'coder-session-token',
+      )
+      .addApiKey(
+        { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'At door 2 to personal secrets.' },
+        'x-api-key',
+      )
       .setOpenAPIVersion('3.1.0')
       .build();
     return completed(SwaggerModule.createDocument(this.app, about, { extraModels: [ErrorView] }));

@@ -5,10 +5,13 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { carryOrigin } from '../access/route-policy.js';
 import { Address } from '../access/address.js';
+import type { Config } from '../config/config.js';
+import { CONFIG } from '../config/token.js';
 import { AuthenticateGuard } from './authenticate.guard.js';
 import { readBodies } from './body.js';
 import { send } from './error.filter.js';
 import { KnownPaths, LONGEST_PARAMETER, refuseMethod } from './method-not-allowed.js';
+import { refuseOldClient } from './min-client.js';
 
 const CHANGES = /\/changes(?:\?|$)/;
 const LONGEST_USER_AGENT = 256;
@@ -37,7 +40,8 @@ export function setUpHttp(app: NestFastifyApplication, trustedProxies: readonly 
   const fastify = app.getHttpAdapter().getInstance();
   const address = new Address(trustedProxies);
   const paths = new KnownPaths(fastify);
-  let methodsAt: ReturnType<KnownPaths['finder']> | undefined;
+  const { minClient: minimum } = app.get<Config>(CONFIG);
+  let pathAt: ReturnType<KnownPaths['finder']> | undefined;
 
   readBodies(fastify, (url) => (CHANGES.test(url) ? 8 : 1));
   fastify.addHook('onRequest', async (request, reply) => {
@@ -47,9 +51,9 @@ export function setUpHttp(app: NestFastifyApplication, trustedProxies: readonly 
       userAgent: (request.headers['user-agent'] ?? '').slice(0, LONGEST_USER_AGENT),
       requestId: request.id,
     });
-    if (!request.is404) return;
-    methodsAt ??= paths.finder();
-    await refuseMethod(request, methodsAt, () =>
+    if (minimum !== null) refuseOldClient(request.url, request.headers['user-agent'] ?? '', minimum);
+    pathAt ??= paths.finder();
+    await refuseMethod(request, pathAt, () =>
       app.get(AuthenticateGuard).identify(new ExecutionContextHost([request, reply])),
     );
   });

@@ -1,0 +1,46 @@
+import { CofferError } from '../errors/errors.js';
+
+/** Clients that say which version they are; of any other nothing is known, and it is served. */
+const CLIENT = /(?:^|\s)(?:coffer|dreadnode-sdk)\/(\S+)/g;
+
+/** Semantic Versioning 2.0.0, 2 and 9 to 10: a pre-release counts as its release here, and build metadata never counts. */
+const VERSION = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/;
+
+const HEALTH = new Set(['/healthz', '/readyz']);
+
+/** Throws `upgrade_required` for a client that names itself and is older than `minimum`. Health is for everybody. */
+export function refuseOldClient(url: string, userAgent: string, minimum: string): void {
+  if (HEALTH.has(url.split('?', 1)[0] ?? '') || !isOlder(userAgent, minimum)) return;
+  throw new CofferError(
+    'upgrade_required',
+    `This client is too old for this service: version ${minimum} or newer is needed.`,
+  );
+}
+
+/** Whether one of the products in a User-Agent (RFC 9110, 10.1.5), comments aside, is a client of ours before `minimum`. */
+export function isOlder(userAgent: string, minimum: string): boolean {
+  const least = releaseOf(minimum);
+  if (least === null) return false;
+  const versions = [...userAgent.replaceAll(/\([^()]*\)/g, ' ').matchAll(CLIENT)];
+  return versions.some(([, version = '']) => {
+    const release = releaseOf(version);
+    return release !== null && compare(release, least) < 0;
+  });
+}
+
+type Release = readonly [bigint, bigint, bigint];
+
+function releaseOf(version: string): Release | null {
+  const parts = VERSION.exec(version);
+  if (parts === null) return null;
+  const [, major = '', minor = '', patch = ''] = parts;
+  return [BigInt(major), BigInt(minor), BigInt(patch)];
+}
+
+function compare(one: Release, other: Release): number {
+  for (const [index, part] of one.entries()) {
+    const against = other[index] ?? 0n;
+    if (part !== against) return part < against ? -1 : 1;
+  }
+  return 0;
+}

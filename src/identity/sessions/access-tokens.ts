@@ -4,6 +4,7 @@ import type { Config } from '../../config/config.js';
 import { httpUrl } from '../../config/network.js';
 import { CONFIG } from '../../config/token.js';
 import { ServiceKeys } from '../../crypto/service-keys.js';
+import { isUuid } from '../uuid.js';
 
 export const ACCESS_TOKEN_SECONDS = 15 * 60;
 
@@ -57,6 +58,6 @@ export function hasOurHeader(token: string): boolean {
 export function claimsOf(payload: unknown): AccessClaims | null {
   if (typeof payload !== 'object' || payload === null) return null;
   const { sub, sid, aud, exp } = payload as Readonly<Record<string, unknown>>;
-  if (typeof sub !== 'string' || typeof sid !== 'string') return null;
+  if (typeof sub !== 'string' || typeof sid !== 'string' || !isUuid(sub) || !isUuid(sid)) return null;
   return typeof aud === 'string' && typeof exp === 'number' ? { userId: sub, sessionId: sid } : null;
 }

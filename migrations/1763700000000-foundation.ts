@@ -282,6 +282,8 @@ const AUDIT_TABLES = `
     outcome text not null check (outcome in ('allowed', 'denied')),
     project text,
     environment text,
+    secret text,
+    many boolean not null,
     resource jsonb not null,
     ip text not null,
     user_agent text not null,
@@ -297,6 +299,17 @@ const AUDIT_TABLES = `
     at timestamptz(3) not null,
     signature bytea not null
   );
+  -- One index for each way to look for events; each ends with seq, the order of every answer. Plain columns, because row-level security
+  -- keeps what is not leakproof (every operator of jsonb) away from the indexes.
+  create index org_events_by_actor_id on org_events (org_id, actor_id, seq);
+  create index org_events_by_actor_name on org_events (org_id, actor_name, seq);
+  create index org_events_by_action on org_events (org_id, action, seq);
+  create index org_events_by_place on org_events (org_id, project, environment, seq);
+  create index org_events_by_secret on org_events (org_id, secret, seq);
+  create index org_events_by_time on org_events (org_id, at);
+  create index org_events_denied on org_events (org_id, seq) where outcome = 'denied';
+  create index org_events_of_many on org_events (org_id, seq) where many;
+
   create table user_events (like org_events including constraints);
   alter table user_events rename column org_id to user_id;
   alter table user_events add primary key (user_id, seq);

@@ -141,11 +141,11 @@ async function insert(tx: Transaction, chain: Chain, event: AuditEvent, head: He
   await rows(
     tx,
     `with moved as (
-       update ${table.heads} set seq = $2, hash = $16, at = $3, signature = $17 where ${table.owner} = $1
+       update ${table.heads} set seq = $2, hash = $18, at = $3, signature = $19 where ${table.owner} = $1
      )
      insert into ${table.events} (${table.owner}, seq, at, actor_type, actor_id, actor_name, action, outcome, project,
-       environment, resource, ip, user_agent, request_id, prev_hash, hash)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+       environment, secret, many, resource, ip, user_agent, request_id, prev_hash, hash)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
     [
       chain.id,
       event.seq,
@@ -157,6 +157,8 @@ async function insert(tx: Transaction, chain: Chain, event: AuditEvent, head: He
       event.outcome,
       event.resource.project ?? null,
       event.resource.environment ?? null,
+      event.resource.secret ?? null,
+      event.resource.secrets !== undefined,
       JSON.stringify(event.resource),
       event.ip,
       event.userAgent,

@@ -82,40 +82,64 @@ export class Trail {
 
 async function listed(tx: Transaction, chain: Chain, query: TrailQuery): Promise<Page<EventView>> {
   const limit = query.limit ?? EVENTS_PER_PAGE;
-  const { events, owner } = TABLES[chain.kind];
-  const { conditions, parameters } = filtersOf(query);
-  const found = await rows<EventRow>(
-    tx,
-    `select ${EVENT_COLUMNS} from ${events} where ${[`${owner} = $1`, ...conditions].join(' and ')}
-     order by seq desc limit $2`,
-    [chain.id, limit + 1, ...parameters],
-  );
+  const { text, parameters } = listStatement(chain, query, limit + 1);
+  const found = await rows<EventRow>(tx, text, parameters);
   return pageOf(found, limit, (row) => [row.seq], EventView.of);
 }
 
-/** The conditions of a query, with parameters from `$3` on. */
-function filtersOf(query: TrailQuery): { conditions: string[]; parameters: unknown[] } {
-  const parameters: unknown[] = [];
-  const conditions: string[] = [];
-  const where = (value: unknown, condition: (parameter: string) => string): void => {
-    if (value === undefined) return;
-    parameters.push(value);
-    conditions.push(condition(`$${String(parameters.length + 2)}`));
+/**
+ * The statement behind a list. An "or" would keep PostgreSQL from reading an index in the answer's order, so each way in which an event can
+ * match (by the actor's id or name, by its one secret or one of many) is a branch of its own, already ordered and cut to a page.
+ */
+export function listStatement(
+  chain: Chain,
+  query: TrailQuery,
+  most: number,
+): { text: string; parameters: unknown[] } {
+  const { events, owner } = TABLES[chain.kind];
+  const parameters: unknown[] = [chain.id, most];
+  const parameter = (value: unknown): string => `$${String(parameters.push(value))}`;
+  const always = [`${owner} = $1`, ...filtersOf(query, parameter)];
+  const branches = waysOf(query, parameter).map((way) => {
+    const conditions = [...always, ...way].join(' and ');
+    return `(select ${EVENT_COLUMNS} from ${events} where ${conditions} order by seq desc limit $2)`;
+  });
+  return {
+    text: `select * from (${branches.join(' union all ')}) as found order by seq desc limit $2`,
+    parameters,
   };
-  where(olderThan(query), (p) => `seq < ${p}`);
-  where(query.actor, (p) => `(actor_id = ${p} or actor_name = ${p})`);
-  where(query.action, (p) => `action = ${p}`);
-  where(query.project, (p) => `project = ${p}`);
-  where(query.environment, (p) => `environment = ${p}`);
-  where(
-    query.secret,
-    (p) => `(resource ->> 'secret' = ${p} or resource @> jsonb_build_object('secrets',
-    jsonb_build_array(jsonb_build_object('secret', ${p}::text))))`,
-  );
-  where(query.outcome, (p) => `outcome = ${p}`);
-  where(query.since, (p) => `at >= ${p}`);
-  where(query.until, (p) => `at < ${p}`);
-  return { conditions, parameters };
+}
+
+/** Conditions that every listed event meets. */
+function filtersOf(query: TrailQuery, parameter: (value: unknown) => string): string[] {
+  const conditions: [unknown, string][] = [
+    [olderThan(query), 'seq <'],
+    [query.action, 'action ='],
+    [query.project, 'project ='],
+    [query.environment, 'environment ='],
+    [query.since, 'at >='],
+    [query.until, 'at <'],
+  ];
+  const outcome = query.outcome === undefined ? [] : [`outcome = '${query.outcome}'`];
+  const asked = conditions.filter(([value]) => value !== undefined);
+  return [...outcome, ...asked.map(([value, condition]) => `${condition} ${parameter(value)}`)];
+}
+
+/** The ways in which an event can be the actor's and the secret's; no two of them find the same event. */
+function waysOf(query: TrailQuery, parameter: (value: unknown) => string): string[][] {
+  let ways: string[][] = [[]];
+  if (query.actor !== undefined) {
+    const actor = parameter(query.actor);
+    const byName = [`actor_name = ${actor}`, `actor_id is distinct from ${actor}`];
+    ways = [[`actor_id = ${actor}`], byName];
+  }
+  if (query.secret === undefined) return ways;
+  const secret = parameter(query.secret);
+  const ofMany = `resource @> jsonb_build_object('secrets', jsonb_build_array(jsonb_build_object('secret', ${secret}::text)))`;
+  return ways.flatMap((way) => [
+    [...way, `secret = ${secret}`],
+    [...way, 'many', `secret is distinct from ${secret}`, ofMany],
+  ]);
 }
 
 function olderThan(query: TrailQuery): number | undefined {

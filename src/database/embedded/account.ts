@@ -73,6 +73,8 @@ function privileges({ uid, gid }: Ids, capability: string): string[] {
     `--reuid=${String(uid)}`,
     `--regid=${String(gid)}`,
     '--clear-groups',
+    // Else access(2), which the programs of PostgreSQL ask, would look past the capability.
+    '--securebits=+no_setuid_fixup',
     `--inh-caps=+${capability}`,
     `--ambient-caps=+${capability}`,
     '--',

@@ -6,7 +6,7 @@ import { MaxCharacters, TextRule } from '../access/text-rules.js';
 
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
 
-function timeProblem(text: string): string | null {
+export function timeProblem(text: string): string | null {
   const isTime = TIME.test(text) && !Number.isNaN(Date.parse(text));
   return isTime ? null : 'must be a time as in RFC 3339, like 2026-01-31T12:00:00Z';
 }

@@ -45,6 +45,7 @@ export const MATRIX: Readonly<Record<string, string>> = {
   'GET /orgs/{o}/audit': 'UUU NNNN FA FFF AAA',
   'GET /orgs/{o}/audit/export': 'UUU NFFF FF FFF AAA',
   'GET /orgs/{o}/audit/head': 'UUU NFFF FF FFF AAA',
+  'GET /orgs/{o}/exposure': 'UUU NFFF FF FFF AAA',
   'GET /orgs/{o}/grants': 'UUU NAAF FA FFF AAA',
   'POST /orgs/{o}/grants': 'UUU NNNN FA FFF AAA',
   'DELETE /orgs/{o}/grants/{id}': 'UUU NAAF FA FFF AAA',

@@ -14,7 +14,8 @@ function memory(capacity: number, keepMs = 60_000) {
     things.push(thing);
     return Promise.resolve(thing);
   };
-  const use = (name: string): Promise<Thing> => leases.with(name, load(name), (thing) => Promise.resolve(thing));
+  const use = (name: string): Promise<Thing> =>
+    leases.with(name, load(name), (thing) => Promise.resolve(thing));
   return { leases, loads, things, load, use };
 }
 

@@ -8,7 +8,9 @@ describe('the local key provider', () => {
 
   it('unwraps what it wrapped, for the same owner', async () => {
     const provider = new LocalKeyProvider(root);
-    expect(Buffer.from(await provider.unwrap(await provider.wrap(key, 'owner'), 'owner')).equals(key)).toBe(true);
+    expect(Buffer.from(await provider.unwrap(await provider.wrap(key, 'owner'), 'owner')).equals(key)).toBe(
+      true,
+    );
   });
 
   it('does not unwrap for another owner', async () => {
@@ -28,7 +30,9 @@ describe('the local key provider', () => {
     const wrappedBefore = await old.wrap(key, 'owner');
     expect(Buffer.from(await rotating.unwrap(wrappedBefore, 'owner')).equals(key)).toBe(true);
     const wrappedAfter = await rotating.wrap(key, 'owner');
-    expect(Buffer.from(await new LocalKeyProvider(next).unwrap(wrappedAfter, 'owner')).equals(key)).toBe(true);
+    expect(Buffer.from(await new LocalKeyProvider(next).unwrap(wrappedAfter, 'owner')).equals(key)).toBe(
+      true,
+    );
     await expect(old.unwrap(wrappedAfter, 'owner')).rejects.toThrow(SealBroken);
   });
 });

@@ -9,9 +9,9 @@ describe('a plaintext', () => {
   });
 
   it.each<[string, () => unknown]>([
-    ['a template', () => `${value as unknown as string}`],
+    ['a template', () => `of ${value as unknown as string}`],
     ['String()', () => String(value)],
-    ['a sum', () => (value as unknown as string) + ''],
+    ['a sum', () => (value as unknown as string) + 'more'],
     ['join', () => [value].join(',')],
     ['JSON', () => JSON.stringify({ value })],
   ])('refuses to become text by %s', (_, print) => {

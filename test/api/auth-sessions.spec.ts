@@ -108,7 +108,7 @@ describe('sessions', () => {
       const session = await logIn();
       const { body: made } = await app.as(person).post('/auth/tokens', { name: 'laptop' }).expect(201);
       const last = session.refreshToken.at(-1) === '0' ? '1' : '0';
-      const answers = [];
+      const answers: unknown[] = [];
       for (const wrong of [
         '',
         'x',
@@ -256,7 +256,7 @@ describe('sessions', () => {
     it('404: somebody else’s, one that has ended, and what is no id, byte for byte alike', async () => {
       const other = await app.world.user(`${person.username}-other`);
       const foreign = await currentId(other.token);
-      const bodies = [];
+      const bodies: unknown[] = [];
       for (const id of [
         foreign,
         '7b1d8e60-a5d2-4c3b-98f7-0f4e2a5193c7',

@@ -60,7 +60,9 @@ describe('personal secrets, door 2', () => {
     });
 
     it('201: unknown fields and parameters mean nothing', async () => {
-      await me.post(`${SECRETS}?page=1`, { name: 'A', value: 'v', description: 7, env_name: 'X' }).expect(201);
+      await me
+        .post(`${SECRETS}?page=1`, { name: 'A', value: 'v', description: 7, env_name: 'X' })
+        .expect(201);
     });
 
     it('201: at door 1 the name is the variable’s as well', async () => {
@@ -122,7 +124,9 @@ describe('personal secrets, door 2', () => {
       expect(body).toEqual(unprocessable(broken('name'), broken('value'), broken('provider')));
       expect(text).not.toContain('canary');
       const empty = await me.post(SECRETS, {}).expect(422);
-      expect(empty.body).toEqual(unprocessable(broken('name', 'is required'), broken('value', 'is required')));
+      expect(empty.body).toEqual(
+        unprocessable(broken('name', 'is required'), broken('value', 'is required')),
+      );
     });
 
     it.each([['[]'], ['"text"'], ['7'], ['null'], ['']])('422: the body %j is no object', async (body) => {
@@ -167,9 +171,13 @@ describe('personal secrets, door 2', () => {
     it('200: a mask follows the value, whichever door it was set at', async () => {
       const { body } = await create({}).expect(201);
       await me.patch(`${DOOR_1}/API_KEY`, { value: 'abcdefghijklmnopqrstuvwxyz' }).expect(200);
-      expect((await me.get(`${SECRETS}/${body.id}`).expect(200)).body.masked_value).toBe(`abcdef${BULLETS}xyz`);
+      expect((await me.get(`${SECRETS}/${body.id}`).expect(200)).body.masked_value).toBe(
+        `abcdef${BULLETS}xyz`,
+      );
       await me.patch(`${DOOR_1}/API_KEY`, { description: 'x' }).expect(200);
-      expect((await me.get(`${SECRETS}/${body.id}`).expect(200)).body.masked_value).toBe(`abcdef${BULLETS}xyz`);
+      expect((await me.get(`${SECRETS}/${body.id}`).expect(200)).body.masked_value).toBe(
+        `abcdef${BULLETS}xyz`,
+      );
       await me.patch(`${DOOR_1}/API_KEY`, { value: '' }).expect(200);
       expect((await me.get(`${SECRETS}/${body.id}`).expect(200)).body.masked_value).toBe(BULLETS);
     });
@@ -201,7 +209,13 @@ describe('personal secrets, door 2', () => {
   describe('PUT /user/secrets/{id}', () => {
     it('200: only the value changes, whatever else the body says', async () => {
       const { body: before } = await create({ provider: 'openai' }).expect(201);
-      const changed = { value: 'another value, longer', name: 'OTHER', provider: 'x', id: 7, description: 'x' };
+      const changed = {
+        value: 'another value, longer',
+        name: 'OTHER',
+        provider: 'x',
+        id: 7,
+        description: 'x',
+      };
       const { body } = await me.put(`${SECRETS}/${before.id}?name=x`, changed).expect(200);
       expect(body).toEqual({
         ...before,
@@ -261,7 +275,9 @@ describe('personal secrets, door 2', () => {
     });
 
     it('201: the name is the preset’s', async () => {
-      const { body } = await me.post(`${SECRETS}/preset`, { provider: 'github', value: 'v', name: 'X' }).expect(201);
+      const { body } = await me
+        .post(`${SECRETS}/preset`, { provider: 'github', value: 'v', name: 'X' })
+        .expect(201);
       expect(body).toMatchObject({ name: 'GITHUB_TOKEN', provider: 'github', masked_value: BULLETS });
       await me.post(`${SECRETS}/preset`, { provider: 'github', value: 'v' }).expect(409);
     });

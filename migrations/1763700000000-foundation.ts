@@ -119,6 +119,13 @@ const SHARED_TABLES = `
   );
   create index login_failures_forget on login_failures (forget_after);
 
+  -- Counters of rate-limiter-flexible. A crash may forget them, so they need no log.
+  create unlogged table rate_limits (
+    key varchar(255) primary key,
+    points integer not null default 0,
+    expire bigint
+  );
+
   create table org_slugs (
     slug text collate "C" constraint org_slugs_pkey primary key,
     org_id uuid not null constraint org_slugs_org_id_key unique

@@ -10,6 +10,7 @@ import { KEY_PROVIDER, type KeyProvider } from './crypto/key-provider.js';
 import { Keyring } from './crypto/keyring.js';
 import { ServiceKeys } from './crypto/service-keys.js';
 import { Database } from './database/database.js';
+import { SharedLimits } from './database/shared-limit.js';
 import { GrantsModule } from './grants/grants.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
@@ -52,6 +53,7 @@ function foundationOf({ config, dataSource, keyProvider }: Parts): Provider[] {
     { provide: DataSource, useValue: dataSource },
     { provide: KEY_PROVIDER, useValue: keyProvider },
     Database,
+    SharedLimits,
     {
       provide: ServiceKeys,
       inject: [Database, KEY_PROVIDER],

@@ -8,6 +8,7 @@ import { originOf, ROUTE_POLICY, type RoutePolicy } from '../access/route-policy
 import { Unauthorized, Unexpected } from '../errors/errors.js';
 import { OpaqueTokens } from '../identity/tokens/opaque-tokens.js';
 import { SessionStrategy } from '../identity/sessions/session.strategy.js';
+import { NEVER_LIMITED, RateLimit } from './rate-limit.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -22,6 +23,7 @@ export class AuthenticateGuard extends AuthGuard() {
   constructor(
     private readonly reflector: Reflector,
     private readonly tokens: OpaqueTokens,
+    private readonly rateLimit: RateLimit,
     sessions: SessionStrategy,
   ) {
     super({ defaultStrategy: sessions.name });
@@ -30,12 +32,27 @@ export class AuthenticateGuard extends AuthGuard() {
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     const policy = this.reflector.get<RoutePolicy | undefined>(ROUTE_POLICY, context.getHandler());
     if (policy === undefined) throw new Unexpected('a route without a policy was reached');
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const isLimited = !NEVER_LIMITED.has(policy.action);
     if (policy.need !== 'nobody') await this.identify(context);
+    else if (isLimited) await this.rateLimit.countAddress(request);
+    if (isLimited && request.user !== undefined) await this.rateLimit.countCaller(request, request.user);
     return true;
   }
 
-  /** Sets `request.user`, or throws `Unauthorized`. */
+  /** Sets `request.user`, or throws `Unauthorized`; guesses count for the address that they come from. */
   async identify(context: ExecutionContext): Promise<void> {
+    try {
+      await this.find(context);
+    } catch (error) {
+      if (error instanceof Unauthorized) {
+        await this.rateLimit.countAddress(context.switchToHttp().getRequest<FastifyRequest>());
+      }
+      throw error;
+    }
+  }
+
+  private async find(context: ExecutionContext): Promise<void> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const credential = credentialOf(request.raw);
     if (OpaqueTokens.looksLikeOne(credential)) {

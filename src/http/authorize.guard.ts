@@ -1,15 +1,19 @@
+import { createHash } from 'node:crypto';
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { Access, type AnyAccess, type Need } from '../access/access.js';
 import type { Caller } from '../access/caller.js';
+import { credentialOf } from '../access/credential.js';
 import type { Permission } from '../access/permissions.js';
 import type { Rights } from '../access/rights.js';
 import { carryAccess, ROUTE_POLICY, type RoutePolicy } from '../access/route-policy.js';
 import { scopeIds, type Scope } from '../access/scope.js';
+import { carryStanding, type Standing } from '../access/standing.js';
 import { Audit } from '../audit/audit.js';
-import { Forbidden, NotFound, Unexpected } from '../errors/errors.js';
+import { Forbidden, NotFound, Unauthorized, Unexpected } from '../errors/errors.js';
 import { ScopeResolver, type ScopeNames } from '../tenancy/scope-resolver.js';
+import { AuthenticateGuard } from './authenticate.guard.js';
 
 /**
  * Caller and scope → `Access`, the proof without which no service method can be called, or a refusal that is on record before it is told.
@@ -21,6 +25,7 @@ export class AuthorizeGuard implements CanActivate {
     private readonly reflector: Reflector,
     private readonly scopes: ScopeResolver,
     private readonly audit: Audit,
+    private readonly authenticate: AuthenticateGuard,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -29,8 +34,40 @@ export class AuthorizeGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const caller = request.user;
     if (caller === undefined) throw new Unexpected('the authorize guard ran before the authenticate guard');
-    carryAccess(request, await this.decide(policy.need, policy, caller, request));
+    const access = await this.decide(policy.need, policy, caller, request);
+    carryAccess(request, access);
+    carryStanding(request, this.standing(context, request, policy, policy.need, access));
     return true;
+  }
+
+  /** The same two questions once more, for an answer that goes on. Nothing is recorded: nobody asks for anything anew. */
+  private standing(
+    context: ExecutionContext,
+    request: FastifyRequest,
+    policy: RoutePolicy,
+    need: Need,
+    access: AnyAccess,
+  ): Standing {
+    return {
+      get key(): string {
+        const parts = [credentialOf(request.raw), access.origin.ip, policy.action, scopeKey(access.scope)];
+        return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
+      },
+      holds: async () => {
+        try {
+          await this.authenticate.identify(context);
+          const names = namesIn(request, policy);
+          if (names === null || request.user === undefined) return names === null;
+          const { scope, rights } = await this.resolve(request.user, names, policy);
+          // Of the same name is not the same: it may have been deleted and made anew.
+          if (scopeKey(scope) !== scopeKey(access.scope)) return false;
+          return rights.sees(scopeIds(scope)) && isAllowed(rights, need, scope, policy);
+        } catch (error) {
+          if (error instanceof Unauthorized || error instanceof NotFound) return false;
+          throw error;
+        }
+      },
+    };
   }
 
   private async decide(
@@ -48,9 +85,7 @@ export class AuthorizeGuard implements CanActivate {
     }
     const { scope, rights } = await this.resolve(caller, names, policy);
     if (!rights.sees(scopeIds(scope))) throw new NotFound();
-    if (need !== 'visible' && need !== 'caller' && !holds(rights, need, scope, policy)) {
-      await this.refuse(caller, scope, policy, request);
-    }
+    if (!isAllowed(rights, need, scope, policy)) await this.refuse(caller, scope, policy, request);
     return Access.decided(caller, scope, rights);
   }
 
@@ -90,6 +125,15 @@ export class AuthorizeGuard implements CanActivate {
       ? new Forbidden('user', 'This is for people: a service token cannot do it.')
       : new Forbidden(need);
   }
+}
+
+/** Where the scope is seen at all. */
+function isAllowed(rights: Rights, need: Need, scope: Scope, policy: RoutePolicy): boolean {
+  return need === 'visible' || need === 'caller' || holds(rights, need, scope, policy);
+}
+
+function scopeKey({ org, project, environment }: Scope): string {
+  return [org.id, project?.id, environment?.id].join('/');
 }
 
 function holds(rights: Rights, need: Permission | 'user', scope: Scope, policy: RoutePolicy): boolean {

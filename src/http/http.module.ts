@@ -7,6 +7,7 @@ import { AuthenticateGuard } from './authenticate.guard.js';
 import { AuthorizeGuard } from './authorize.guard.js';
 import { ErrorFilter } from './error.filter.js';
 import { OpenApi, OpenApiController } from './openapi.js';
+import { RateLimit } from './rate-limit.js';
 import { RouteCheck } from './route-check.js';
 import { ValidationPipe } from './validation.pipe.js';
 
@@ -17,6 +18,7 @@ import { ValidationPipe } from './validation.pipe.js';
   providers: [
     RouteCheck,
     OpenApi,
+    RateLimit,
     AuthenticateGuard,
     { provide: APP_GUARD, useExisting: AuthenticateGuard },
     { provide: APP_GUARD, useClass: AuthorizeGuard },

@@ -12,6 +12,7 @@ import { readBodies } from './body.js';
 import { send } from './error.filter.js';
 import { KnownPaths, LONGEST_PARAMETER, refuseMethod } from './method-not-allowed.js';
 import { refuseOldClient } from './min-client.js';
+import { RateLimit } from './rate-limit.js';
 
 const CHANGES = /\/changes(?:\?|$)/;
 const LONGEST_USER_AGENT = 256;
@@ -43,6 +44,7 @@ export function setUpHttp(app: NestFastifyApplication, trustedProxies: readonly 
   const { minClient: minimum } = app.get<Config>(CONFIG);
   let pathAt: ReturnType<KnownPaths['finder']> | undefined;
 
+  forgiveNotModified(app);
   readBodies(fastify, (url) => (CHANGES.test(url) ? 8 : 1));
   fastify.addHook('onRequest', async (request, reply) => {
     writeCommonHeaders(request, reply);
@@ -56,6 +58,14 @@ export function setUpHttp(app: NestFastifyApplication, trustedProxies: readonly 
     await refuseMethod(request, pathAt, () =>
       app.get(AuthenticateGuard).identify(new ExecutionContextHost([request, reply])),
     );
+  });
+}
+
+/** After everything else that can decide about the status. */
+function forgiveNotModified(app: NestFastifyApplication): void {
+  const fastify = app.getHttpAdapter().getInstance();
+  fastify.addHook('onSend', async (request, reply) => {
+    if (reply.statusCode === 304) await app.get(RateLimit).forgive(request);
   });
 }
 

@@ -7,6 +7,7 @@ const SHARED = [
   'migrations',
   'org_slugs',
   'personal_tokens',
+  'rate_limits',
   'refresh_tokens',
   'service_keys',
   'sessions',

@@ -1,3 +1,4 @@
+import { createHistogram } from 'node:perf_hooks';
 import { Injectable } from '@nestjs/common';
 import { Database, orCutOff } from '../database/database.js';
 import {
@@ -23,6 +24,9 @@ export const RECORD_DEADLINE_MS = 2_000;
  */
 @Injectable()
 export class Audit {
+  /** How long records took to be written, in nanoseconds. */
+  readonly durations = createHistogram();
+
   constructor(
     private readonly database: Database,
     private readonly signer: HeadSigner,
@@ -66,9 +70,11 @@ export class Audit {
   }
 
   private async append(tx: Transaction, chain: Chain, record: AuditRecord): Promise<void> {
+    const begun = process.hrtime.bigint();
     const failure = (): Error => new Unavailable('audit', 'the record was not written in time');
     try {
       await orCutOff(tx, RECORD_DEADLINE_MS, this.appendNow(tx, chain, record), failure);
+      this.durations.record(process.hrtime.bigint() - begun);
     } catch (error) {
       if (error instanceof CofferError || isRetryable(error)) throw error;
       throw new Unavailable('audit', error);

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { breaksForeignKey } from '../database/postgres-errors.js';
 import { rows, type UserTransaction } from '../database/transaction.js';
@@ -30,7 +30,7 @@ type StoredKey = Readonly<{ id: string; wrapped: Uint8Array; retired: boolean }>
  * they are dropped, never while somebody still works with them.
  */
 @Injectable()
-export class Keyring {
+export class Keyring implements OnApplicationShutdown {
   private readonly leases = new Leases<DataKeys>(CACHED_OWNERS, CACHE_MS, (keys) => {
     keys.drop();
   });
@@ -57,8 +57,13 @@ export class Keyring {
     return this.leases.with(nameOf(owner), () => this.load(owner), work);
   }
 
+  /** How many owners' keys are in memory. */
+  get size(): number {
+    return this.leases.size;
+  }
+
   /** Overwrites whatever is kept; part of a clean end. */
-  forgetAll(): void {
+  onApplicationShutdown(): void {
     this.leases.dropAll();
   }
 

@@ -22,6 +22,10 @@ export class Leases<T> {
     }
   }
 
+  get size(): number {
+    return this.entries.size;
+  }
+
   drop(name: string): void {
     const entry = this.entries.get(name);
     if (entry === undefined) return;

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { PoolClient } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { Unavailable } from '../errors/errors.js';
 import { isRetryable, translateOutage } from './postgres-errors.js';
@@ -31,6 +31,12 @@ export class Database {
   /** Work on tables that belong to nobody: users, sessions, organisations' slugs. */
   shared<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     return this.inTransaction(null, '', work);
+  }
+
+  /** The pool as it is now: open connections, unused ones, and work that waits for one. */
+  get connections(): Readonly<{ total: number; idle: number; waiting: number }> {
+    const { master } = this.dataSource.driver as typeof this.dataSource.driver & { master: Pool };
+    return { total: master.totalCount, idle: master.idleCount, waiting: master.waitingCount };
   }
 
   private async inTransaction<T>(

@@ -6,6 +6,7 @@ import { AnswerInterceptor } from './answer.interceptor.js';
 import { AuthenticateGuard } from './authenticate.guard.js';
 import { AuthorizeGuard } from './authorize.guard.js';
 import { ErrorFilter } from './error.filter.js';
+import { Metrics } from './metrics.js';
 import { OpenApi, OpenApiController } from './openapi.js';
 import { RateLimit } from './rate-limit.js';
 import { RouteCheck } from './route-check.js';
@@ -19,6 +20,7 @@ import { ValidationPipe } from './validation.pipe.js';
     RouteCheck,
     OpenApi,
     RateLimit,
+    Metrics,
     AuthenticateGuard,
     { provide: APP_GUARD, useExisting: AuthenticateGuard },
     { provide: APP_GUARD, useClass: AuthorizeGuard },

@@ -12,6 +12,7 @@ import { readBodies } from './body.js';
 import { send } from './error.filter.js';
 import { KnownPaths, LONGEST_PARAMETER, refuseMethod } from './method-not-allowed.js';
 import { refuseOldClient } from './min-client.js';
+import { Metrics } from './metrics.js';
 import { RateLimit } from './rate-limit.js';
 
 const CHANGES = /\/changes(?:\?|$)/;
@@ -45,6 +46,9 @@ export function setUpHttp(app: NestFastifyApplication, trustedProxies: readonly 
   let pathAt: ReturnType<KnownPaths['finder']> | undefined;
 
   forgiveNotModified(app);
+  fastify.addHook('onResponse', async (request, reply) => {
+    app.get(Metrics).note(request, reply);
+  });
   readBodies(fastify, (url) => (CHANGES.test(url) ? 8 : 1));
   fastify.addHook('onRequest', async (request, reply) => {
     writeCommonHeaders(request, reply);

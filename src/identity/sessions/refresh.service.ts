@@ -4,7 +4,7 @@ import { Audit } from '../../audit/audit.js';
 import { Database } from '../../database/database.js';
 import { firstRow, rows, type UserTransaction } from '../../database/transaction.js';
 import { CofferError } from '../../errors/errors.js';
-import { isHashOf, readToken } from '../tokens/token-format.js';
+import { isHashOf, readToken } from '../../access/token-format.js';
 import { findUser } from '../users/accounts.js';
 import type { UserRow } from '../users/user.view.js';
 import type { SessionView } from './session.view.js';

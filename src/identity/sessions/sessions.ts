@@ -10,7 +10,7 @@ import { Database } from '../../database/database.js';
 import { firstRow, rows, type Transaction, type UserTransaction } from '../../database/transaction.js';
 import { InvalidRequest, NotFound, Unauthorized } from '../../errors/errors.js';
 import { NEWEST_FIRST, newestFirst, olderThan, sliceOf } from '../newest-first.js';
-import { makeToken } from '../tokens/token-format.js';
+import { makeToken } from '../../access/token-format.js';
 import { staleUse } from '../tokens/last-use.js';
 import type { UserRow } from '../users/user.view.js';
 import { isUuid } from '../uuid.js';

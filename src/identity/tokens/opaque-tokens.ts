@@ -7,7 +7,7 @@ import { firstRow, rows } from '../../database/transaction.js';
 import { Unauthorized } from '../../errors/errors.js';
 import { permissionsOf } from '../../grants/rights-of.js';
 import { staleUse } from './last-use.js';
-import { hasTokenPrefix, isHashOf, readToken, type TokenName } from './token-format.js';
+import { hasTokenPrefix, isHashOf, readToken, type TokenName } from '../../access/token-format.js';
 
 type PersonalRow = Readonly<{
   hash: Buffer;

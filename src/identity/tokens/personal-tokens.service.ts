@@ -18,7 +18,7 @@ import {
   type PersonalTokenRow,
 } from './personal-token.view.js';
 import type { TokenFields } from './token-fields.js';
-import { makeToken } from './token-format.js';
+import { makeToken } from '../../access/token-format.js';
 
 const CREATE = 'personal-token.create';
 

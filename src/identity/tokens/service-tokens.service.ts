@@ -24,7 +24,7 @@ import {
   ServiceTokenView,
   type ServiceTokenRow,
 } from './service-token.view.js';
-import { makeToken, type NewToken } from './token-format.js';
+import { makeToken, type NewToken } from '../../access/token-format.js';
 
 type Manage = Access<'tokens:manage'>;
 

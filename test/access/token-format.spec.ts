@@ -6,7 +6,7 @@ import {
   makeToken,
   readToken,
   type TokenName,
-} from '../../src/identity/tokens/token-format.js';
+} from '../../src/access/token-format.js';
 
 const ID = '0f4e2a51-93c7-4b1d-8e60-a5d2f7c31b98';
 const ORG = 'c2a1907e-55d4-4f0b-b3a8-1e6d9f7042cb';

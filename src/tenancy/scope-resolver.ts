@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import type { Caller } from '../access/caller.js';
 import type { Rights } from '../access/rights.js';
 import type { Scope } from '../access/scope.js';
+import { isSlug } from '../access/slug.js';
 import { Database } from '../database/database.js';
 import { firstRow, type OrgTransaction } from '../database/transaction.js';
 import { NotFound } from '../errors/errors.js';
 import { rightsOf } from '../grants/rights-of.js';
-import { isSlug } from './slug.js';
 
 /** A scope as a request names it: nobody has looked yet whether it exists. */
 export type ScopeNames = Readonly<{

@@ -1,6 +1,4 @@
-/** How organisations, projects, environments and custom roles may be called. */
-export const SLUG = /^(?!.*--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-export const ENVIRONMENT_NAME = /^(?!.*--)[a-z0-9](?:[a-z0-9-]{0,29}[a-z0-9])?$/;
+import { slugProblem } from '../access/slug.js';
 
 /** The environment that is made with every project. */
 export const DEFAULT_ENVIRONMENT = 'default';
@@ -11,27 +9,10 @@ export const RESERVED_SLUGS: ReadonlySet<string> = new Set([
   ...['admin', 'root', 'system', 'me', 'new', 'null', 'undefined'],
 ]);
 
-export function isSlug(text: string): boolean {
-  return SLUG.test(text);
-}
-
-/** Why an organisation or a project cannot be called that, or null. */
-export function slugProblem(slug: string): string | null {
-  return isSlug(slug) ? null : shapeProblem(63);
-}
-
 /** Organisations stand first in a path, so some words are taken. */
 export function orgSlugProblem(slug: string): string | null {
   if (RESERVED_SLUGS.has(slug)) return 'is a word that the service keeps for itself: choose another one';
   return slugProblem(slug);
-}
-
-export function environmentNameProblem(name: string): string | null {
-  return ENVIRONMENT_NAME.test(name) ? null : shapeProblem(31);
-}
-
-function shapeProblem(longest: number): string {
-  return `must have 1 to ${String(longest)} lower-case letters, digits and hyphens, with no hyphen at either end and no two in a row`;
 }
 
 // Control characters, line breaks and marks that turn the direction of text would let one name look like another.

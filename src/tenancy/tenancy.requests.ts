@@ -1,14 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn } from 'class-validator';
+import { ENVIRONMENT_NAME, environmentNameProblem, SLUG, slugProblem } from '../access/slug.js';
 import { MayBeLeftOut, TextRule } from '../access/text-rules.js';
-import {
-  ENVIRONMENT_NAME,
-  environmentNameProblem,
-  orgSlugProblem,
-  SLUG,
-  slugProblem,
-  titleProblem,
-} from './slug.js';
+import { orgSlugProblem, titleProblem } from './slug.js';
 
 export class OrgBody {
   @ApiProperty({

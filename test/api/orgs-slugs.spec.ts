@@ -1,4 +1,5 @@
-import { RESERVED_SLUGS, isSlug } from '../../src/tenancy/slug.js';
+import { isSlug } from '../../src/access/slug.js';
+import { RESERVED_SLUGS } from '../../src/tenancy/slug.js';
 import { TestApp } from '../support/app.js';
 import { routesOf } from '../support/routes.js';
 

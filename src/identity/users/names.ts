@@ -1,12 +1,8 @@
-import { isEmail } from 'class-validator';
-
 const USERNAME = /^[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?$/;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Words that stand for something else where a username can stand in a path. */
 const RESERVED: ReadonlySet<string> = new Set(['me', 'secrets']);
-
-const LONGEST_EMAIL = 254;
 
 /** What is wrong with a username, or null. */
 export function usernameProblem(username: string): string | null {
@@ -15,12 +11,6 @@ export function usernameProblem(username: string): string | null {
   }
   if (RESERVED.has(username)) return 'is a word that means something else here: choose another one';
   return UUID.test(username) ? 'must not look like an id' : null;
-}
-
-/** What is wrong with an e-mail address, or null. Only ASCII: look-alikes of other scripts would be other people. */
-export function emailProblem(email: string): string | null {
-  const fits = email.length <= LONGEST_EMAIL && /^[\x21-\x7e]+$/.test(email) && isEmail(email);
-  return fits ? null : 'must be an e-mail address, such as maria@example.com';
 }
 
 /** The form in which usernames and e-mail addresses are compared. */

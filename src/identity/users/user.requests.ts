@@ -1,7 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
+import { emailProblem } from '../../access/email-address.js';
 import { MayBeLeftOut, TextRule } from '../../access/text-rules.js';
-import { emailProblem, usernameProblem } from './names.js';
+import { usernameProblem } from './names.js';
 import { LEAST_CHARACTERS, MOST_CHARACTERS, NewPassword } from './password-rules.js';
 
 const PASSWORD = { format: 'password', minLength: LEAST_CHARACTERS, maxLength: MOST_CHARACTERS };

@@ -11,19 +11,16 @@ export const MOST_FAILURES = 5;
 const WINDOW = `interval '15 minutes'`;
 const LOCK = `interval '15 minutes'`;
 
+const SECONDS_LEFT = 'greatest(1, ceil(extract(epoch from locked_until - clock_timestamp())))::integer';
+
 /** How many long forgotten rows each failure clears away. */
 const SWEPT_AT_ONCE = 10;
 
 type State = Readonly<{ locked_for: number | null; recent: string[] }>;
 
-/** Seconds for which the account is locked, or null. Locks nothing. */
-export async function lockedFor(tx: Transaction, account: string): Promise<number | null> {
-  const row = await firstRow<Pick<State, 'locked_for'>>(
-    tx,
-    `select ${SECONDS_LEFT} as locked_for from login_failures where account = $1 and locked_until > clock_timestamp()`,
-    [account],
-  );
-  return row?.locked_for ?? null;
+/** A subquery: the seconds for which an account is still locked, or null. `account` is an SQL expression. Locks no row. */
+export function lockedFor(account: string): string {
+  return `(select ${SECONDS_LEFT} from login_failures where account = ${account} and locked_until > clock_timestamp())`;
 }
 
 /** What a failure came to: `locked` when it is the one that locks. */
@@ -70,8 +67,6 @@ export function lockedOut(seconds: number): RateLimited {
     'Too many failed attempts for this login. Wait as long as Retry-After says.',
   );
 }
-
-const SECONDS_LEFT = 'greatest(1, ceil(extract(epoch from locked_until - clock_timestamp())))::integer';
 
 function stateOf(tx: Transaction, account: string): Promise<State | undefined> {
   return firstRow<State>(

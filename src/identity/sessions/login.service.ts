@@ -7,7 +7,7 @@ import { firstRow, rows, type UserTransaction } from '../../database/transaction
 import { CofferError } from '../../errors/errors.js';
 import { Accounts, type Account } from '../users/accounts.js';
 import { Passwords } from '../users/passwords.js';
-import { countFailure, forgiveFailures, lockedFor, lockedOut } from './login-failures.js';
+import { countFailure, forgiveFailures, lockedOut } from './login-failures.js';
 import type { LoginBody } from './session.requests.js';
 import type { SessionView } from './session.view.js';
 import { Sessions } from './sessions.js';
@@ -49,13 +49,10 @@ export class LoginService {
     return session;
   }
 
-  private findUnlocked(login: string): Promise<Account> {
-    return this.database.shared(async (tx) => {
-      const account = await this.accounts.find(tx, login);
-      const seconds = await lockedFor(tx, account.key);
-      if (seconds !== null) throw lockedOut(seconds);
-      return account;
-    });
+  private async findUnlocked(login: string): Promise<Account> {
+    const account = await this.database.shared((tx) => this.accounts.find(tx, login));
+    if (account.lockedFor !== null) throw lockedOut(account.lockedFor);
+    return account;
   }
 
   /** Null when the password was changed while it was being compared. */

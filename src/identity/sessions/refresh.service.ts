@@ -61,7 +61,7 @@ export class RefreshService {
       'update refresh_tokens set used_at = now() where id = $1 and used_at is null returning id',
       [token.id],
     );
-    if (fresh !== undefined) return this.sessions.issue(tx, token.session_id, user);
+    if (fresh !== undefined) return this.sessions.goOn(tx, token.session_id, user);
     await this.endStolen(tx, token, user, origin);
     return null;
   }

@@ -10,7 +10,7 @@ import { Database } from '../../database/database.js';
 import { firstRow, rows, type Transaction, type UserTransaction } from '../../database/transaction.js';
 import { InvalidRequest, NotFound, Unauthorized } from '../../errors/errors.js';
 import { NEWEST_FIRST, newestFirst, olderThan, sliceOf } from '../newest-first.js';
-import { makeToken } from '../../access/token-format.js';
+import { makeToken, type NewToken } from '../../access/token-format.js';
 import { staleUse } from '../tokens/last-use.js';
 import type { UserRow } from '../users/user.view.js';
 import { isUuid } from '../uuid.js';
@@ -38,27 +38,33 @@ export class Sessions {
     origin: Origin,
   ): Promise<{ id: string; view: SessionView }> {
     const id = randomUUID();
-    await rows(tx, 'delete from sessions where user_id = $1 and expires_at <= now()', [user.id]);
+    const refresh = newRefreshToken();
     await rows(
       tx,
-      `insert into sessions (id, user_id, created_at, last_used_at, expires_at, ip, user_agent)
-       values ($1, $2, now(), now(), now() + ${SESSION_LIFE}, $3, $4)`,
-      [id, user.id, origin.ip, origin.userAgent],
+      `with over as (delete from sessions where user_id = $2 and expires_at <= now()),
+         session as (
+           insert into sessions (id, user_id, created_at, last_used_at, expires_at, ip, user_agent)
+           values ($1, $2, now(), now(), now() + ${SESSION_LIFE}, $3, $4))
+       insert into refresh_tokens (id, session_id, hash, created_at) values ($5, $1, $6, now())`,
+      [id, user.id, origin.ip, origin.userAgent, refresh.id, refresh.hash],
     );
-    return { id, view: await this.issue(tx, id, user) };
+    return { id, view: this.view(id, user, refresh.text) };
   }
 
-  /** A pair of tokens for a session that the transaction has made or locked. */
-  async issue(tx: Transaction, sessionId: string, user: UserRow): Promise<SessionView> {
-    const id = randomUUID();
-    const refreshToken = makeToken({ kind: 'refresh', id });
+  /** The next pair of tokens of a session that the transaction has locked. */
+  async goOn(tx: Transaction, id: string, user: UserRow): Promise<SessionView> {
+    const refresh = newRefreshToken();
     await rows(
       tx,
       'insert into refresh_tokens (id, session_id, hash, created_at) values ($1, $2, $3, now())',
-      [id, sessionId, refreshToken.hash],
+      [refresh.id, id, refresh.hash],
     );
+    return this.view(id, user, refresh.text);
+  }
+
+  private view(sessionId: string, user: UserRow, refreshToken: string): SessionView {
     const accessToken = this.accessTokens.sign({ userId: user.id, sessionId });
-    return SessionView.of({ accessToken, refreshToken: refreshToken.text }, user);
+    return SessionView.of({ accessToken, refreshToken }, user);
   }
 
   /** The user of an access token whose signature holds: as they are now, if the session is still there. */
@@ -124,6 +130,11 @@ export class Sessions {
       await this.audit.recordForUser(tx, user.id, allowed(access, 'session.end', { session: id }));
     });
   }
+}
+
+function newRefreshToken(): NewToken & { readonly id: string } {
+  const id = randomUUID();
+  return { id, ...makeToken({ kind: 'refresh', id }) };
 }
 
 /** The session that asks, or null when the credential is a personal token. */

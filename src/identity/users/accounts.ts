@@ -4,6 +4,7 @@ import { ServiceKeys } from '../../crypto/service-keys.js';
 import { breaksUnique } from '../../database/postgres-errors.js';
 import { firstRow, type Transaction } from '../../database/transaction.js';
 import { AlreadyExists, Unexpected } from '../../errors/errors.js';
+import { lockedFor } from '../sessions/login-failures.js';
 import { foldName } from './names.js';
 import { USER_COLUMNS, type UserRow } from './user.view.js';
 
@@ -11,9 +12,14 @@ import { USER_COLUMNS, type UserRow } from './user.view.js';
 export type Account = Readonly<{
   /** Under which failures count: the same for every spelling of one account. */
   key: string;
+  /** Seconds for which nobody learns whether a password is right, or null. */
+  lockedFor: number | null;
   /** Null when there is no such account, which nobody is to notice. */
   user: (UserRow & Readonly<{ password_hash: string }>) | null;
 }>;
+
+type FoundAccount = Readonly<{ key: string; locked_for: number | null }> &
+  (NonNullable<Account['user']> | Readonly<{ id: null }>);
 
 /** The rows of `users`, found and made. */
 @Injectable()
@@ -24,16 +30,20 @@ export class Accounts {
     this.failureKey = keys.derive('login-failures');
   }
 
-  /** By username or e-mail address, in any case. */
+  /** By username or e-mail address, in any case; one statement, and the same one whether there is such an account or not. */
   async find(tx: Transaction, login: string): Promise<Account> {
     const name = foldName(login);
     const column = name.includes('@') ? 'email_key' : 'username';
-    const user = await firstRow<NonNullable<Account['user']>>(
+    const found = await firstRow<FoundAccount>(
       tx,
-      `select ${USER_COLUMNS}, u.password_hash from users u where u.${column} = $1`,
-      [name],
+      `select ${USER_COLUMNS}, u.password_hash, k.key, ${lockedFor('k.key')} as locked_for
+       from (select $1::text as name) asked left join users u on u.${column} = asked.name,
+         lateral (select coalesce('user:' || u.id, $2) as key) k`,
+      [name, this.unknown(name)],
     );
-    return user === undefined ? { key: this.unknown(name), user: null } : { key: accountKey(user.id), user };
+    if (found === undefined) throw new Unexpected('a statement that always finds one row found none');
+    const { key, locked_for: locked, ...user } = found;
+    return { key, lockedFor: locked, user: user.id === null ? null : user };
   }
 
   /** People type their password in the wrong field: what no account is called is kept as a keyed digest only. */

@@ -35,18 +35,17 @@ export class PasswordChangeService {
     if (!changed) throw new InvalidRequest([{ field: 'current', error: 'is not your password' }]);
   }
 
-  private findUnlocked(userId: string): Promise<string> {
-    return this.database.shared(async (tx) => {
-      const seconds = await lockedFor(tx, accountKey(userId));
-      if (seconds !== null) throw lockedOut(seconds);
-      const row = await firstRow<{ password_hash: string }>(
+  private async findUnlocked(userId: string): Promise<string> {
+    const found = await this.database.shared((tx) =>
+      firstRow<{ password_hash: string; locked_for: number | null }>(
         tx,
-        'select password_hash from users where id = $1',
-        [userId],
-      );
-      if (row === undefined) throw new Unexpected('a user who was just authenticated is gone');
-      return row.password_hash;
-    });
+        `select password_hash, ${lockedFor('$2')} as locked_for from users where id = $1`,
+        [userId, accountKey(userId)],
+      ),
+    );
+    if (found === undefined) throw new Unexpected('a user who was just authenticated is gone');
+    if (found.locked_for !== null) throw lockedOut(found.locked_for);
+    return found.password_hash;
   }
 
   /** False when another change came first: what was given as the present password is none any more. */

@@ -71,7 +71,10 @@ async function listen(app: NestFastifyApplication, config: Config): Promise<void
     await app.listen(port, host);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-      throw new Error(`Port ${String(port)} on ${host} is taken. Free it, or choose another: COFFER_LISTEN=${host}:0`, { cause: error });
+      throw new Error(
+        `Port ${String(port)} on ${host} is taken. Free it, or choose another: COFFER_LISTEN=${host}:0`,
+        { cause: error },
+      );
     }
     throw error;
   }

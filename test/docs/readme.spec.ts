@@ -26,7 +26,9 @@ describe('README.md', () => {
 
   it('names every setting', async () => {
     const text = await readFile(join(ROOT, 'README.md'), 'utf8');
-    const named = SETTINGS.filter((name) => !text.includes(`\`${name}\``) && !name.endsWith('_PREVIOUS_ROOT_KEY_FILE'));
+    const named = SETTINGS.filter(
+      (name) => !text.includes(`\`${name}\``) && !name.endsWith('_PREVIOUS_ROOT_KEY_FILE'),
+    );
     expect(named).toEqual([]);
   });
 });

@@ -24,7 +24,10 @@ export function stepsOf(markdown: string): Step[] {
 
 /** Runs the commands one after another in one bash, as somebody would who pastes them, and returns what each printed. */
 export async function runInBash(commands: readonly string[], cwd: string): Promise<string[]> {
-  const bash = spawn('bash', ['--noprofile', '--norc'], { cwd, env: { PATH: process.env['PATH'], HOME: cwd } });
+  const bash = spawn('bash', ['--noprofile', '--norc'], {
+    cwd,
+    env: { PATH: process.env['PATH'], HOME: cwd },
+  });
   let printed = '';
   bash.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString('utf8')));
   bash.stderr.on('data', (chunk: Buffer) => (printed += chunk.toString('utf8')));

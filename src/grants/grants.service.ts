@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Access } from '../access/access.js';
 import type { Page } from '../access/answer.js';
 import { after, MOST_PER_PAGE, pageOf, type PageQuery } from '../access/paging.js';
+import { isUuid } from '../access/uuid.js';
 import { allowed } from '../audit/audit-event.js';
 import { Audit } from '../audit/audit.js';
 import { Database } from '../database/database.js';
@@ -23,8 +24,6 @@ import type { GrantBody } from './grant.requests.js';
 import { GrantView } from './grant.view.js';
 import { findRole } from './rights-of.js';
 import { seen, sightOf } from './seen.js';
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Grants: listed, given and taken. Nobody gives or takes more than they hold themselves. */
 @Injectable()
@@ -80,7 +79,7 @@ export class GrantsService {
   }
 
   async take(access: Access<'members:manage'>, id: string): Promise<void> {
-    if (!UUID.test(id)) throw new NotFound();
+    if (!isUuid(id)) throw new NotFound();
     await this.recordingRefusal(access, 'grant.take', async (tx) => {
       const rights = await lockGrants(tx, access);
       const grant = await findGrant(tx, access.org.id, id);

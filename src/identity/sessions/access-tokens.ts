@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.js';
 import { httpUrl } from '../../config/network.js';
 import { CONFIG } from '../../config/token.js';
 import { ServiceKeys } from '../../crypto/service-keys.js';
-import { isUuid } from '../uuid.js';
+import { isUuid } from '../../access/uuid.js';
 
 export const ACCESS_TOKEN_SECONDS = 15 * 60;
 

@@ -9,11 +9,11 @@ import { Audit } from '../../audit/audit.js';
 import { Database } from '../../database/database.js';
 import { firstRow, rows, type Transaction, type UserTransaction } from '../../database/transaction.js';
 import { InvalidRequest, NotFound, Unauthorized } from '../../errors/errors.js';
-import { NEWEST_FIRST, newestFirst, olderThan, sliceOf } from '../newest-first.js';
+import { NEWEST_FIRST, newestFirst, olderThan, sliceOf } from '../../access/newest-first.js';
 import { makeToken, type NewToken } from '../../access/token-format.js';
 import { staleUse } from '../tokens/last-use.js';
 import type { UserRow } from '../users/user.view.js';
-import { isUuid } from '../uuid.js';
+import { isUuid } from '../../access/uuid.js';
 import { AccessTokens, type AccessClaims } from './access-tokens.js';
 import { OpenSessionView, SessionView, type SessionRow } from './session.view.js';
 

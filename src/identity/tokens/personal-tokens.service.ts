@@ -8,8 +8,8 @@ import { Audit } from '../../audit/audit.js';
 import { Database } from '../../database/database.js';
 import { firstRow, rows, type UserTransaction } from '../../database/transaction.js';
 import { CofferError, NotFound, Unexpected } from '../../errors/errors.js';
-import { NEWEST_FIRST, newestFirst, olderThan, sliceOf } from '../newest-first.js';
-import { isUuid } from '../uuid.js';
+import { NEWEST_FIRST, newestFirst, olderThan, sliceOf } from '../../access/newest-first.js';
+import { isUuid } from '../../access/uuid.js';
 import { OUTLIVES, wouldOutlive } from './own-end.js';
 import {
   NewPersonalTokenView,

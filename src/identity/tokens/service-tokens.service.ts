@@ -13,8 +13,8 @@ import { CofferError, InvalidRequest, NotFound, Unexpected } from '../../errors/
 import { recordingRefusal, requireWithin } from '../../grants/boundary.js';
 import { lockGrants } from '../../grants/grant-rows.js';
 import { findRole, permissionsOf } from '../../grants/rights-of.js';
-import { NEWEST_FIRST, newestFirst, olderThan, sliceOf } from '../newest-first.js';
-import { isUuid } from '../uuid.js';
+import { NEWEST_FIRST, newestFirst, olderThan, sliceOf } from '../../access/newest-first.js';
+import { isUuid } from '../../access/uuid.js';
 import { rangeFrom } from './allowed-ips.js';
 import { OUTLIVES, wouldOutlive } from './own-end.js';
 import type { ServiceTokenBody } from './service-token.requests.js';

@@ -1,5 +1,5 @@
-import { Page } from '../access/answer.js';
-import { after, MOST_PER_PAGE, pageOf, type PageQuery } from '../access/paging.js';
+import { Page } from './answer.js';
+import { after, MOST_PER_PAGE, pageOf, type PageQuery } from './paging.js';
 import { InvalidRequest } from '../errors/errors.js';
 import { isUuid } from './uuid.js';
 

@@ -1,14 +1,13 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, Max, Min } from 'class-validator';
+import { momentOf } from '../access/moment.js';
 import { PageQuery } from '../access/paging.js';
 import { MaxCharacters, TextRule } from '../access/text-rules.js';
 
-const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
-
+/** What is wrong with a time, or null. */
 export function timeProblem(text: string): string | null {
-  const isTime = TIME.test(text) && !Number.isNaN(Date.parse(text));
-  return isTime ? null : 'must be a time as in RFC 3339, like 2026-01-31T12:00:00Z';
+  return momentOf(text) === null ? 'must be a time as in RFC 3339, like 2026-01-31T12:00:00Z' : null;
 }
 
 /** Which events are listed. Every filter narrows; a filter without a value is refused, it never means "all". */

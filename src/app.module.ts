@@ -9,6 +9,7 @@ import { CONFIG } from './config/token.js';
 import { KEY_PROVIDER, type KeyProvider } from './crypto/key-provider.js';
 import { Keyring } from './crypto/keyring.js';
 import { ServiceKeys } from './crypto/service-keys.js';
+import { Announcements } from './database/announcements.js';
 import { Database } from './database/database.js';
 import { SharedLimits } from './database/shared-limit.js';
 import { GrantsModule } from './grants/grants.module.js';
@@ -53,6 +54,7 @@ function foundationOf({ config, dataSource, keyProvider }: Parts): Provider[] {
     { provide: DataSource, useValue: dataSource },
     { provide: KEY_PROVIDER, useValue: keyProvider },
     Database,
+    Announcements,
     SharedLimits,
     {
       provide: ServiceKeys,

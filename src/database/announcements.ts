@@ -61,13 +61,12 @@ export class Announcements implements OnApplicationShutdown {
   }
 
   private async openLine(): Promise<ListeningLine> {
-    if (this.hasEnded) throw new Error('the service is ending');
     const line = new ListeningLine(clientConfig(this.dataSource), (environmentId) => {
       this.tell(environmentId);
     });
     await line.start([...this.hearers.keys()]);
-    if (this.hasEnded) line.close();
     this.line = line;
+    if (this.hasEnded) line.close();
     void line.lost.then(() => {
       this.line = null;
       void this.returnToLine();

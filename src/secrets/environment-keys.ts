@@ -5,10 +5,11 @@ import type { Place } from '../crypto/envelope.js';
 import { Keyring } from '../crypto/keyring.js';
 import type { Plaintext } from '../crypto/plaintext.js';
 
-/** The keys of the environment that a proof is for, and of its project, for as long as a piece of work lasts. */
+/** The keys of one environment and of its project, for as long as a piece of work lasts. */
 export class EnvironmentKeys {
   constructor(
-    private readonly access: AnyAccess,
+    private readonly orgId: string,
+    private readonly environmentId: string,
     private readonly environment: DataKeys,
     private readonly project: DataKeys,
   ) {}
@@ -31,8 +32,7 @@ export class EnvironmentKeys {
   }
 
   private place(secretId: string, version: number): Place {
-    const { org, environment } = this.access;
-    return { purpose: 'value', path: [org.id, environment.id, secretId, version] };
+    return { purpose: 'value', path: [this.orgId, this.environmentId, secretId, version] };
   }
 }
 
@@ -41,11 +41,17 @@ export class EnvironmentKeys {
 export class EnvironmentKeyring {
   constructor(private readonly keyring: Keyring) {}
 
+  /** Those of the environment that the proof is for. */
   with<T>(access: AnyAccess, work: (keys: EnvironmentKeys) => Promise<T>): Promise<T> {
+    return this.of(access, access.environment.id, work);
+  }
+
+  /** Those of an environment of the project that the proof is for. */
+  of<T>(access: AnyAccess, environmentId: string, work: (keys: EnvironmentKeys) => Promise<T>): Promise<T> {
     const owner = { orgId: access.org.id, projectId: access.project.id };
-    return this.keyring.with({ ...owner, environmentId: access.environment.id }, (environment) =>
+    return this.keyring.with({ ...owner, environmentId }, (environment) =>
       this.keyring.with({ ...owner, environmentId: null }, (project) =>
-        work(new EnvironmentKeys(access, environment, project)),
+        work(new EnvironmentKeys(access.org.id, environmentId, environment, project)),
       ),
     );
   }

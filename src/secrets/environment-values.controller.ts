@@ -1,11 +1,14 @@
 import { Controller, Get, Headers, Query } from '@nestjs/common';
-import { ApiHeader, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiExtraModels, ApiHeader, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { Access } from '../access/access.js';
-import { Answers, Refuses, type NotModified, type Tagged } from '../access/answer.js';
+import { Answers, Refuses, type NotModified, type Tagged, type Text } from '../access/answer.js';
 import { Proof, Requires } from '../access/route-policy.js';
 import { EnvironmentValuesService } from './environment-values.service.js';
 import { ValuesQuery } from './secret.requests.js';
 import { EnvironmentValuesView, ReadinessView } from './value.view.js';
+
+/** `format=json`: names and values, and nothing around them. */
+const FLAT = { type: 'object', additionalProperties: { type: 'string' } };
 
 @ApiTags('Values of an environment')
 @Controller('/:o/:p/envs/:envName')
@@ -19,17 +22,27 @@ export class EnvironmentValuesController {
     required: false,
     description: 'The ETag of the values that the caller has.',
   })
-  @Answers(200, EnvironmentValuesView, 'The values. This read is on record already.')
+  @ApiExtraModels(EnvironmentValuesView)
+  @ApiResponse({
+    status: 200,
+    description: 'The values, or with `format` a file of them. This read is on record already.',
+    content: {
+      'application/json': { schema: { oneOf: [{ $ref: getSchemaPath(EnvironmentValuesView) }, FLAT] } },
+      'application/yaml': { schema: { type: 'string' } },
+      'text/plain': { schema: { type: 'string' } },
+    },
+  })
   @ApiResponse({ status: 304, description: 'The caller has the present values.' })
   @Refuses({
     invalid_request: 'A rule is broken: details name each field.',
     values_missing: 'Some declared secrets have no value: details name them.',
+    unrepresentable: 'The format cannot carry some values as they are: details name them.',
   })
   get(
     @Proof() access: Access<'secrets:get-value'>,
     @Query() query: ValuesQuery,
     @Headers('if-none-match') ifNoneMatch?: string,
-  ): Promise<Tagged<EnvironmentValuesView> | NotModified> {
+  ): Promise<Tagged<EnvironmentValuesView> | Text | NotModified> {
     return this.values.read(access, query, ifNoneMatch);
   }
 

@@ -1,13 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { Access, AnyAccess } from '../access/access.js';
-import { NotModified, Tagged } from '../access/answer.js';
+import { NotModified, Tagged, type Text } from '../access/answer.js';
 import { scopePath } from '../access/scope.js';
 import { allowed, type Resource } from '../audit/audit-event.js';
 import { Audit } from '../audit/audit.js';
 import { Database } from '../database/database.js';
 import { rows, type OrgTransaction } from '../database/transaction.js';
 import { Conflict, NotFound } from '../errors/errors.js';
+import type { Entry } from '../formats/entry.js';
 import { EnvironmentKeyring, type EnvironmentKeys } from './environment-keys.js';
+import { fileOf } from './formatted-values.js';
 import { isKnown } from './preconditions.js';
 import type { ValuesQuery } from './secret.requests.js';
 import type { EnvironmentValuesView, ReadinessView } from './value.view.js';
@@ -25,19 +27,18 @@ export class EnvironmentValuesService {
     access: Access<'secrets:get-value'>,
     query: ValuesQuery,
     ifNoneMatch: string | undefined,
-  ): Promise<Tagged<EnvironmentValuesView> | NotModified> {
+  ): Promise<Tagged<EnvironmentValuesView> | Text | NotModified> {
     return this.keyring.with(access, (keys) =>
       this.database.forOrg(access.org.id, async (tx) => {
         const state = chosen(await readState(tx, access), query.names);
         const missing = namesWithoutValue(state);
         if (missing.length > 0 && query.missing !== 'omit') throw valuesMissing(missing);
         const known = isKnown(ifNoneMatch, state.revision);
+        const answer = known
+          ? new NotModified(state.revision)
+          : answerOf(access, query, keys, state, missing);
         await this.audit.record(tx, access.org.id, allowed(access, 'values.get', resourceOf(state, known)));
-        if (known) return new NotModified(state.revision);
-        return new Tagged(
-          this.view(access, keys, state, query.missing === 'omit' ? missing : null),
-          state.revision,
-        );
+        return answer;
       }),
     );
   }
@@ -55,23 +56,27 @@ export class EnvironmentValuesService {
       };
     });
   }
+}
 
-  private view(
-    access: Access<'secrets:get-value'>,
-    keys: EnvironmentKeys,
-    state: State,
-    missing: string[] | null,
-  ): EnvironmentValuesView {
-    const values = state.secrets
-      .filter(hasValue)
-      .map((secret) => [secret.name, keys.open(secret.id, secret.version, secret.sealed).reveal()] as const);
-    return {
-      environment: scopePath(access.scope),
-      revision: state.revision,
-      values: Object.fromEntries(values),
-      ...(missing === null ? {} : { missing }),
-    };
-  }
+/** The opened values, as the query asks for them: in one JSON object, or as a file. */
+function answerOf(
+  access: Access<'secrets:get-value'>,
+  query: ValuesQuery,
+  keys: EnvironmentKeys,
+  state: State,
+  missing: string[],
+): Tagged<EnvironmentValuesView> | Text {
+  const entries: Entry[] = state.secrets
+    .filter(hasValue)
+    .map(({ id, name, version, sealed }) => ({ name, value: keys.open(id, version, sealed).reveal() }));
+  if (query.format !== undefined) return fileOf(access, query, query.format, entries, state.revision);
+  const view = {
+    environment: scopePath(access.scope),
+    revision: state.revision,
+    values: Object.fromEntries(entries.map(({ name, value }) => [name, value])),
+    ...(query.missing === 'omit' ? { missing } : {}),
+  };
+  return new Tagged(view, state.revision);
 }
 
 type SecretState = Readonly<{ id: string; name: string; version: number | null; sealed: Buffer | null }>;

@@ -4,6 +4,8 @@ import { Equals, IsIn, IsInt, IsOptional, Max, Min, ValidateBy } from 'class-val
 import { PageQuery } from '../access/paging.js';
 import { MaxCharacters, MayBeLeftOut, TextRule } from '../access/text-rules.js';
 import { Plaintext } from '../crypto/plaintext.js';
+import { FORMATS, type Format } from '../formats/format.js';
+import { kubernetesNameProblem, kubernetesNamespaceProblem } from '../formats/k8s.js';
 import { nameProblem } from '../formats/names.js';
 import { LARGEST_VALUE, valueProblem } from '../formats/value.js';
 
@@ -88,7 +90,7 @@ export class VersionQuery {
   version?: number;
 }
 
-/** Which values of an environment are read, and what happens when some are missing. */
+/** Which values of an environment are read, as what, and what happens when some are missing. */
 export class ValuesQuery {
   @ApiPropertyOptional({ description: 'Only these, separated by commas.', example: 'DATABASE_URL,API_KEY' })
   @IsOptional()
@@ -102,6 +104,38 @@ export class ValuesQuery {
   @IsOptional()
   @IsIn(['omit'])
   missing?: 'omit';
+
+  @ApiPropertyOptional({ enum: FORMATS, description: 'As a file for the program that reads them.' })
+  @IsOptional()
+  @IsIn(FORMATS)
+  format?: Format;
+
+  @ApiPropertyOptional({
+    description: 'With `format=k8s`: the Secret’s name; project and environment joined by `-` when left out.',
+  })
+  @IsOptional()
+  @OfKubernetes(kubernetesNameProblem)
+  name?: string;
+
+  @ApiPropertyOptional({ description: 'With `format=k8s`: the Secret’s namespace.' })
+  @IsOptional()
+  @OfKubernetes(kubernetesNamespaceProblem)
+  namespace?: string;
+}
+
+/** What only the format `k8s` has a place for: with another one it is refused, never ignored. */
+function OfKubernetes(problem: (text: string) => string | null): PropertyDecorator {
+  const problemOf = (value: unknown, query: unknown): string | null => {
+    if (!(query instanceof ValuesQuery) || query.format !== 'k8s') return 'goes with format=k8s only';
+    return typeof value === 'string' ? problem(value) : 'must be a string';
+  };
+  return ValidateBy({
+    name: 'ofKubernetes',
+    validator: {
+      validate: (value: unknown, found) => problemOf(value, found?.object) === null,
+      defaultMessage: (found) => problemOf(found?.value, found?.object) ?? '',
+    },
+  });
 }
 
 function IsValue(): PropertyDecorator {

@@ -1,6 +1,7 @@
 import request from 'supertest';
 import { ERROR_STATUS } from '../../src/access/error-status.js';
-import { CofferError, RateLimited, type ErrorCode } from '../../src/errors/errors.js';
+import { CofferError, type ErrorCode } from '../../src/errors/errors.js';
+import { CREDENTIAL_LIMIT } from '../../src/http/rate-limit.js';
 import { coderAnswer } from '../../src/personal/coder.errors.js';
 import { dreadnodeAnswer } from '../../src/personal/dreadnode.errors.js';
 import { TestApp } from '../support/app.js';
@@ -226,9 +227,24 @@ describe('the envelopes and credentials of the doors to personal secrets', () =>
       }
     });
 
-    it('429: too many requests', () => {
-      expect(coderAnswer(new RateLimited(7))).toEqual({ status: 429, body: message });
-      expect(dreadnodeAnswer(new RateLimited(7)).body).toEqual(problem(429, 'rate_limit_error'));
+    it('429: too many requests', async () => {
+      const limited = await TestApp.start({ config: { rateLimit: true } });
+      try {
+        const { token } = await limited.world.user('olivia');
+        const { body: made } = await limited.as(token).post('/auth/tokens', { name: 'busy' }).expect(201);
+        await limited.sql.query('insert into rate_limits values ($1, $2, $3)', [
+          `${CREDENTIAL_LIMIT.name}:${String(made.id)}`,
+          CREDENTIAL_LIMIT.points,
+          Date.now() + 60_000,
+        ]);
+        const busy = limited.as(made.token as string);
+        const first = await busy.get(DOOR_1).expect(429);
+        expect(first.body).toEqual(message);
+        expect(Number(first.headers['retry-after'])).toBeGreaterThan(0);
+        expect((await busy.get(DOOR_2).expect(429)).body).toEqual(problem(429, 'rate_limit_error'));
+      } finally {
+        await limited.close();
+      }
     });
   });
 

@@ -179,6 +179,14 @@ describe('personal secrets at rest and on record', () => {
       expect(JSON.stringify(await trail())).not.toContain('canary');
     });
 
+    it('found by the name of the secret, however long', async () => {
+      const name = '🔑'.repeat(255);
+      await me.post(DOOR_1, { name, value: 'v' }).expect(201);
+      await me.post(DOOR_1, { name: 'other', value: 'v' }).expect(201);
+      const { body } = await me.get(`/auth/audit?secret=${encodeURIComponent(name)}`).expect(200);
+      expect(body.map(({ resource }: Event) => resource)).toEqual([{ secret: name, version: 1 }]);
+    });
+
     it('nothing of it in anybody else’s trail', async () => {
       const other = app.as(await app.world.user(`other-${counter}`));
       await me.post(DOOR_1, { name: 'a', value: 'v' }).expect(201);

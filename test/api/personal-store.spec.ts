@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { LocalKeyProvider } from '../../src/crypto/local-key.provider.js';
 import { TestApp } from '../support/app.js';
 import type { Client } from '../support/client.js';
@@ -101,6 +102,30 @@ describe('the store behind both doors to personal secrets', () => {
         .post(DOOR_2, { name: 'A', value: 'v' })
         .expect(201);
       expect((await me.get(DOOR_1).expect(200)).body).toHaveLength(1);
+    });
+
+    it('not by a query of the service that was made for somebody else', async () => {
+      const other = await app.world.user(`other-${counter}`);
+      await me.post(DOOR_1, { name: 'mine', value: 'v' }).expect(201);
+      const service = new pg.Client({ connectionString: app.databaseUrl, options: '-c role=coffer_app' });
+      await service.connect();
+      try {
+        await service.query('begin');
+        await service.query(
+          `select set_config('coffer.user_id', $1, true), set_config('coffer.org_id', $2, true)`,
+          [other.id, person.id],
+        );
+        expect((await service.query('select 1 from personal_secrets')).rows).toEqual([]);
+        expect((await service.query('select 1 from user_data_keys')).rows).toEqual([]);
+        expect((await service.query('delete from personal_secrets')).rowCount).toBe(0);
+        const planted = service.query(
+          `insert into user_data_keys values ($1, gen_random_uuid(), '', now())`,
+          [person.id],
+        );
+        await expect(planted).rejects.toMatchObject({ code: '42501' });
+      } finally {
+        await service.end();
+      }
     });
 
     it('names, variables and paths of one user are free for all others', async () => {

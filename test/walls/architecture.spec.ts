@@ -96,11 +96,11 @@ describe('the architecture', () => {
     expect(odd.map(({ path }) => path)).toEqual([]);
   });
 
-  it('reads the environment of the process in src/config alone', () => {
+  it('reads the environment of the process in src/config alone, and in one file of the command', () => {
     const readers = sources.filter(
       ({ path, text }) => /process\.env|process\[/.test(text) && folderOf(path) !== 'config',
     );
-    expect(readers.map(({ path }) => path).filter((path) => !path.startsWith('src/cli/'))).toEqual([]);
+    expect(readers.map(({ path }) => path)).toEqual(['src/cli/environment.ts']);
   });
 
   it('makes proofs in the authorize guard alone', () => {
@@ -131,8 +131,8 @@ describe('the architecture', () => {
     expect(others.map(({ path }) => path)).toEqual([]);
   });
 
-  it('keeps files small: none over 400 lines', () => {
+  it('keeps files small: none over 400 lines but the one that is generated', () => {
     const long = sources.filter(({ text }) => text.split('\n').length > 400).map(({ path }) => path);
-    expect(long).toEqual([]);
+    expect(long).toEqual(['src/cli/api-types.ts']);
   });
 });

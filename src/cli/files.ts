@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  type Stats,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { EXIT, Failure, systemCode, systemReason } from './failure.js';
+
+// Files that hold secrets. Each is written under a temporary name beside its place and then moved there, so that a reader
+// sees all of it or none; nothing is followed that a stranger could have put in its place.
+
+export const PRIVATE_FILE = 0o600;
+export const PRIVATE_FOLDER = 0o700;
+
+type Bytes = string | Uint8Array;
+
+/** Makes or replaces a file. `mode` is that of a new one; with `keepMode`, one that exists keeps its own, and its owner. */
+export function writeFile(path: string, data: Bytes, mode: number, keepMode = false): void {
+  attempt(path, () => {
+    const present = presentFile(path);
+    const temporary = writeBeside(path, data, (file) => {
+      fchmodSync(file, keepMode && present !== null ? present.mode & 0o7777 : mode);
+      if (keepMode && present !== null) keepOwner(file, present);
+    });
+    moveOver(temporary, path);
+  });
+}
+
+/** Makes a file where there is nothing yet, not even a dangling link. Throws when there is. */
+export function writeNewFile(path: string, data: Bytes, mode: number): void {
+  attempt(path, () => {
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw occupied(path);
+    const temporary = writeBeside(path, data, (file) => {
+      fchmodSync(file, mode);
+    });
+    try {
+      linkSync(temporary, path);
+    } catch (error) {
+      if (systemCode(error) === 'EEXIST') throw occupied(path);
+      // A file system without hard links: its own way to make a file only when there is none.
+      writeFileSync(path, data, { flag: 'wx', mode });
+    } finally {
+      rmSync(temporary, { force: true });
+    }
+  });
+}
+
+/** Missing folders above a file, for this user alone. */
+export function makeFoldersFor(path: string): void {
+  attempt(path, () => mkdirSync(dirname(path), { recursive: true, mode: PRIVATE_FOLDER }));
+}
+
+/** The bytes of a file that the user named. `most`: a larger one is refused before it is read. */
+export function readNamedFile(path: string, most = Number.POSITIVE_INFINITY): Uint8Array {
+  try {
+    const { size } = statSync(path);
+    if (size > most)
+      throw new Failure(EXIT.failed, `The file ${path} is larger than ${most.toLocaleString('en')} bytes.`);
+    return readFileSync(path);
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure(EXIT.failed, `The file ${path} cannot be read: ${systemReason(error)}.`);
+  }
+}
+
+/** What stands there now, when it is a file or nothing; the link itself and not what it points to. */
+function presentFile(path: string): Stats | null {
+  const present = lstatSync(path, { throwIfNoEntry: false });
+  if (present === undefined || present.isSymbolicLink()) return null;
+  if (present.isFile()) return present;
+  throw new Failure(EXIT.failed, `${path} cannot be written: it is there already and is no file.`);
+}
+
+function writeBeside(path: string, data: Bytes, prepare: (file: number) => void): string {
+  const temporary = join(
+    dirname(path),
+    `.${basename(path).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`,
+  );
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const file = openSync(temporary, flags, PRIVATE_FILE);
+  try {
+    writeFileSync(file, data);
+    prepare(file);
+    fsyncSync(file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+  return temporary;
+}
+
+function moveOver(temporary: string, path: string): void {
+  try {
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Root may write somebody else's file; it stays theirs. */
+function keepOwner(file: number, present: Stats): void {
+  try {
+    fchownSync(file, present.uid, present.gid);
+  } catch {
+    // Whoever may not give files away owns what they write.
+  }
+}
+
+function occupied(path: string): Failure {
+  return new Failure(EXIT.failed, `${path} exists already: remove it, or choose another path.`);
+}
+
+function attempt(path: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure(EXIT.failed, `${path} cannot be written: ${systemReason(error)}.`);
+  }
+}

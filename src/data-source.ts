@@ -21,6 +21,8 @@ export function serviceDataSource(url: string, log: LoggerService): DataSource {
       options:
         '-c role=coffer_app -c lock_timeout=5000 -c statement_timeout=8000 -c idle_in_transaction_session_timeout=15000',
       keepAlive: true,
+      // Statements that do not wait for each other's answers are sent together.
+      pipeline: true,
     },
     logging: false,
     // An idle connection that the server ends is replaced at the next use.

@@ -20,17 +20,28 @@ export class Database {
 
   /** Work on the rows of one organisation. `work` may run again after a deadlock: it must do nothing but database work. */
   forOrg<T>(orgId: string, work: (tx: OrgTransaction) => Promise<T>): Promise<T> {
-    return this.inTransaction('coffer.org_id', orgId, (tx) => work(tx as OrgTransaction));
+    return this.inTransaction({ ...TENANT, parameters: ['coffer.org_id', orgId] }, (tx) =>
+      work(tx as OrgTransaction),
+    );
+  }
+
+  /** The same for the organisation of that slug; null, without any work, when there is none. */
+  forOrgNamed<T>(slug: string, work: (tx: OrgTransaction, orgId: string) => Promise<T>): Promise<T | null> {
+    return this.inTransaction({ ...TENANT_BY_SLUG, parameters: [slug] }, (tx, [found]) =>
+      found === undefined ? Promise.resolve(null) : work(tx as OrgTransaction, found.id),
+    );
   }
 
   /** Work on the rows of one user: personal tables, and those rows of tenants that are the user's own. */
   forUser<T>(userId: string, work: (tx: UserTransaction) => Promise<T>): Promise<T> {
-    return this.inTransaction('coffer.user_id', userId, (tx) => work(tx as UserTransaction));
+    return this.inTransaction({ ...TENANT, parameters: ['coffer.user_id', userId] }, (tx) =>
+      work(tx as UserTransaction),
+    );
   }
 
   /** Work on tables that belong to nobody: users, sessions, organisations' slugs. */
   shared<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.inTransaction(null, '', work);
+    return this.inTransaction(null, work);
   }
 
   /** The pool as it is now: open connections, unused ones, and work that waits for one. */
@@ -39,14 +50,10 @@ export class Database {
     return { total: master.totalCount, idle: master.idleCount, waiting: master.waitingCount };
   }
 
-  private async inTransaction<T>(
-    setting: 'coffer.org_id' | 'coffer.user_id' | null,
-    id: string,
-    work: (tx: Transaction) => Promise<T>,
-  ): Promise<T> {
+  private async inTransaction<T>(entry: Entry | null, work: Work<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.attempt(setting, id, work);
+        return await this.attempt(entry, work);
       } catch (error) {
         if (attempt < ATTEMPTS && isRetryable(error)) continue;
         throw translateOutage(error);
@@ -54,23 +61,17 @@ export class Database {
     }
   }
 
-  private async attempt<T>(
-    setting: string | null,
-    id: string,
-    work: (tx: Transaction) => Promise<T>,
-  ): Promise<T> {
+  private async attempt<T>(entry: Entry | null, work: Work<T>): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
     const client = await connect(runner);
     const deadline = setTimeout(() => cutOff(client), TRANSACTION_DEADLINE_MS);
     try {
-      await runner.startTransaction();
-      // `set local` takes no parameter; the third argument keeps the setting from surviving into the connection's next user.
-      if (setting !== null) await runner.query('select set_config($1, $2, true)', [setting, id]);
-      const result = await work(runner.manager);
-      await runner.commitTransaction();
+      const entered = await begin(client, entry);
+      const result = await work(runner.manager, entered);
+      await client.query('commit');
       return result;
     } catch (error) {
-      await rollBack(runner, client);
+      await rollBack(client);
       throw error;
     } finally {
       clearTimeout(deadline);
@@ -78,6 +79,17 @@ export class Database {
     }
   }
 }
+
+/** The statement that says whose rows a transaction may touch, and whom it found. */
+type Entry = Readonly<{ text: string; parameters: readonly string[] }>;
+type Entered = readonly Readonly<{ id: string }>[];
+type Work<T> = (tx: Transaction, entered: Entered) => Promise<T>;
+
+// `set local` takes no parameter; the third argument keeps the setting from surviving into the connection's next user.
+const TENANT = { text: 'select set_config($1, $2, true) as id' };
+const TENANT_BY_SLUG = {
+  text: `select set_config('coffer.org_id', org_id::text, true) as id from org_slugs where slug = $1`,
+};
 
 /** Makes `promise` fail after `ms` and destroys the transaction's connection, so that nothing of it can be committed later. */
 export async function orCutOff<T>(
@@ -116,10 +128,23 @@ function cutOff(client: PoolClient): void {
   connection.stream.destroy();
 }
 
-async function rollBack(runner: QueryRunner, client: PoolClient): Promise<void> {
-  if (!runner.isTransactionActive) return;
+/** Both statements fly together: the connections are in pipeline mode. */
+async function begin(client: PoolClient, entry: Entry | null): Promise<Entered> {
+  const begun = client.query('begin');
+  if (entry === null) {
+    await begun;
+    return [];
+  }
+  const [, { rows }] = await Promise.all([
+    begun,
+    client.query<{ id: string }>(entry.text, [...entry.parameters]),
+  ]);
+  return rows;
+}
+
+async function rollBack(client: PoolClient): Promise<void> {
   try {
-    await runner.rollbackTransaction();
+    await client.query('rollback');
   } catch {
     // Without its rollback a connection must not be used again.
     cutOff(client);

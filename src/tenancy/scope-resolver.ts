@@ -24,20 +24,13 @@ export class ScopeResolver {
     if (![names.org, names.project, names.environment].every((name) => name === undefined || isSlug(name))) {
       throw new NotFound();
     }
-    const orgId = await this.orgId(names.org);
-    const org = { id: orgId, slug: names.org };
-    return this.database.forOrg(orgId, async (tx) => {
-      const below = await findBelow(tx, orgId, names);
-      return { scope: { org, ...below }, rights: await rightsOf(tx, caller, org) };
+    const resolved = await this.database.forOrgNamed(names.org, async (tx, orgId) => {
+      const org = { id: orgId, slug: names.org };
+      const [below, rights] = await Promise.all([findBelow(tx, orgId, names), rightsOf(tx, caller, org)]);
+      return { scope: { org, ...below }, rights };
     });
-  }
-
-  private async orgId(slug: string): Promise<string> {
-    const row = await this.database.shared((tx) =>
-      firstRow<{ org_id: string }>(tx, 'select org_id from org_slugs where slug = $1', [slug]),
-    );
-    if (row === undefined) throw new NotFound();
-    return row.org_id;
+    if (resolved === null) throw new NotFound();
+    return resolved;
   }
 }
 

@@ -39,7 +39,7 @@ export class TrailQuery extends PageQuery {
   @ApiPropertyOptional({ description: 'A secret’s name; finds records of many secrets too.' })
   @IsOptional()
   @TextRule('filled', notEmpty)
-  @MaxCharacters(128)
+  @MaxCharacters(255)
   secret?: string;
 
   @ApiPropertyOptional({ enum: ['allowed', 'denied'] })

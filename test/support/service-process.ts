@@ -12,15 +12,21 @@ export class ServiceProcess {
     readonly url: string,
   ) {}
 
-  /** Starts it on a free port and waits until it says where it listens. Throws with what it printed when it ends before. */
-  static async start(settings: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+  /**
+   * Starts it on a free port and waits until it says where it listens. Throws with what it printed when it ends before. `flags` are those of
+   * node itself.
+   */
+  static async start(
+    settings: Readonly<Record<string, string>>,
+    flags: readonly string[] = [],
+  ): Promise<ServiceProcess> {
     const env = {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
       COFFER_LISTEN: '127.0.0.1:0',
       ...settings,
     };
-    const child = spawn(process.execPath, [join(ROOT, 'dist/src/main.js')], {
+    const child = spawn(process.execPath, [...flags, join(ROOT, 'dist/src/main.js')], {
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -27,6 +27,8 @@ export type ServiceCaller = Readonly<{
   /** A token carries its own rights: it is one holding. */
   rights: Rights;
   origin: Origin;
+  /** Which short-lived token this is, when a workload exchanged one of its issuer's for it: `token` is then the trust that matched. */
+  federated?: Readonly<{ tokenId: string }>;
 }>;
 
 /** Who asks. Made by the authenticate guard out of any credential. */

@@ -22,7 +22,7 @@ export function doorOf(target: string): Door | null {
 }
 
 /** The path as the router reads it: without an origin and a query, its escapes undone except for those of separators. */
-function pathOf(target: string): string {
+export function pathOf(target: string): string {
   const path = target.replace(/^https?:\/\/.*?\//, '/').split(/[?#]/, 1)[0] ?? '';
   try {
     return decodeURI(path);

@@ -2,8 +2,14 @@ import { DataSource } from 'typeorm';
 import { Foundation1763700000000 } from '../../migrations/1763700000000-foundation.js';
 import { PersonalSecrets1763700100000 } from '../../migrations/1763700100000-personal-secrets.js';
 import { ChangesAndEvents1763700200000 } from '../../migrations/1763700200000-changes-and-events.js';
+import { Federation1763700300000 } from '../../migrations/1763700300000-federation.js';
 
-const MIGRATIONS = [Foundation1763700000000, PersonalSecrets1763700100000, ChangesAndEvents1763700200000];
+const MIGRATIONS = [
+  Foundation1763700000000,
+  PersonalSecrets1763700100000,
+  ChangesAndEvents1763700200000,
+  Federation1763700300000,
+];
 
 // Two nodes that start at once must not migrate at once.
 const MIGRATION_LOCK = 7_263_337;

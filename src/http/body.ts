@@ -1,9 +1,11 @@
+import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import sjson from 'secure-json-parse';
 import { CofferError, InvalidRequest } from '../errors/errors.js';
 
 const MIB = 1024 * 1024;
 const DEEPEST = 32;
+const MOST_FIELDS = 100;
 
 /**
  * A body that could not be read. It takes the body's place until the guards have decided: nobody learns from a 400 what a 401 or a 403 would
@@ -13,8 +15,15 @@ export class UnreadableBody {
   constructor(readonly error: CofferError) {}
 }
 
-/** Reads JSON bodies, never throwing: what is wrong with one is told after the guards. `limitOf` says how many MiB a path may send. */
-export function readBodies(fastify: FastifyInstance, limitOf: (path: string) => number): void {
+/**
+ * Reads JSON bodies, never throwing: what is wrong with one is told after the guards. `limitOf` says how many MiB a path may send;
+ * `takesForms`, whether it takes the form of a web page too.
+ */
+export function readBodies(
+  fastify: FastifyInstance,
+  limitOf: (path: string) => number,
+  takesForms: (path: string) => boolean,
+): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser(
     'application/json',
@@ -23,11 +32,23 @@ export function readBodies(fastify: FastifyInstance, limitOf: (path: string) => 
       return bytes === null ? tooLarge(limitOf(request.url)) : parse(bytes);
     },
   );
-  fastify.addContentTypeParser('*', (_request, payload, done) => {
-    payload.resume();
-    const problem = 'The body must be JSON, with Content-Type: application/json.';
-    done(null, new UnreadableBody(new CofferError('unsupported_media_type', problem)));
-  });
+  fastify.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    async (request: FastifyRequest, payload: Readable) => {
+      if (!takesForms(request.url)) return unsupported(payload);
+      const bytes = await readUpTo(payload, limitOf(request.url) * MIB, request.headers['content-length']);
+      return bytes === null ? tooLarge(limitOf(request.url)) : parseForm(bytes);
+    },
+  );
+  fastify.addContentTypeParser('*', async (_request: FastifyRequest, payload: Readable) =>
+    unsupported(payload),
+  );
+}
+
+function unsupported(payload: Readable): UnreadableBody {
+  payload.resume();
+  const problem = 'The body must be JSON, with Content-Type: application/json.';
+  return new UnreadableBody(new CofferError('unsupported_media_type', problem));
 }
 
 async function readUpTo(
@@ -52,8 +73,8 @@ function tooLarge(mebibytes: number): UnreadableBody {
   );
 }
 
-function malformed(): UnreadableBody {
-  return new UnreadableBody(new InvalidRequest([], 'The body must be valid JSON in UTF-8.'));
+function malformed(what = 'JSON'): UnreadableBody {
+  return new UnreadableBody(new InvalidRequest([], `The body must be valid ${what} in UTF-8.`));
 }
 
 function parse(bytes: Buffer): unknown {
@@ -65,6 +86,25 @@ function parse(bytes: Buffer): unknown {
   } catch {
     return malformed();
   }
+}
+
+/** A form as OAuth writes it (RFC 6749, appendix B): no field twice, and one without a value counts as left out. */
+function parseForm(bytes: Buffer): unknown {
+  const fields = new Map<string, string>();
+  try {
+    const pairs = new TextDecoder('utf-8', { fatal: true }).decode(bytes).split('&');
+    if (pairs.length > MOST_FIELDS) return malformed('form');
+    for (const pair of pairs) {
+      const [name = '', ...value] = pair
+        .split('=')
+        .map((part) => decodeURIComponent(part.replaceAll('+', ' ')));
+      if (fields.has(name) || name === '__proto__') return malformed('form');
+      if (value.length > 0 && value.join('=') !== '') fields.set(name, value.join('='));
+    }
+  } catch {
+    return malformed('form');
+  }
+  return Object.fromEntries(fields);
 }
 
 /** Level by level and without recursion: a body of a million brackets must not end the stack. */

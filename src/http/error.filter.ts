@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { doorOf } from '../access/door.js';
 import { ERROR_STATUS } from '../access/error-status.js';
 import { CofferError, InvalidRequest, NotFound, Unexpected } from '../errors/errors.js';
+import { exchangeAnswer, isExchange } from '../identity/federation/exchange.errors.js';
 import { coderAnswer } from '../personal/coder.errors.js';
 import { dreadnodeAnswer } from '../personal/dreadnode.errors.js';
 
@@ -32,8 +33,9 @@ export function send(logger: Logger, thrown: unknown, request: FastifyRequest, r
   void reply.status(status).type('application/json; charset=utf-8').send(JSON.stringify(body));
 }
 
-/** In the envelope of the door that the path belongs to, or else in this service's own. */
+/** In the envelope of the door that the path belongs to, as OAuth has it where that is spoken, or else in this service's own. */
 function answerTo(error: CofferError, url: string): { status: number; body: object } {
+  if (isExchange(url)) return exchangeAnswer(error);
   switch (doorOf(url)?.name) {
     case 'coder':
       return coderAnswer(error);

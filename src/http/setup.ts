@@ -7,6 +7,7 @@ import { carryOrigin } from '../access/route-policy.js';
 import { Address } from '../access/address.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/token.js';
+import { isExchange } from '../identity/federation/exchange.errors.js';
 import { AuthenticateGuard } from './authenticate.guard.js';
 import { readBodies } from './body.js';
 import { send } from './error.filter.js';
@@ -49,7 +50,7 @@ export function setUpHttp(app: NestFastifyApplication, trustedProxies: readonly 
   fastify.addHook('onResponse', async (request, reply) => {
     app.get(Metrics).note(request, reply);
   });
-  readBodies(fastify, (url) => (CHANGES.test(url) ? 8 : 1));
+  readBodies(fastify, (url) => (CHANGES.test(url) ? 8 : 1), isExchange);
   fastify.addHook('onRequest', async (request, reply) => {
     writeCommonHeaders(request, reply);
     carryOrigin(request, {

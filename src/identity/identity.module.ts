@@ -1,4 +1,10 @@
 import { Module } from '@nestjs/common';
+import { ExchangeController } from './federation/exchange.controller.js';
+import { ExchangeService } from './federation/exchange.service.js';
+import { IssuerKeys } from './federation/issuer-keys.js';
+import { SubjectTokens } from './federation/subject-token.js';
+import { TrustsController } from './federation/trusts.controller.js';
+import { TrustsService } from './federation/trusts.service.js';
 import { AccessTokens } from './sessions/access-tokens.js';
 import { LoginService } from './sessions/login.service.js';
 import { RefreshService } from './sessions/refresh.service.js';
@@ -18,11 +24,19 @@ import { SignUpService } from './users/sign-up.service.js';
 import { UsersController } from './users/users.controller.js';
 
 /**
- * Who asks: people with their passwords and sessions, and the tokens that people and machines carry. Exports what the guards need to make a
- * `Caller` out of a credential. Only hashes of credentials are kept, and whatever is revoked stops at the next request on every node.
+ * Who asks: people with their passwords and sessions, the tokens that people and machines carry, and whose tokens of other issuers are
+ * trusted. Exports what the guards need to make a `Caller` out of a credential. Only hashes of credentials are kept, and whatever is revoked
+ * stops at the next request on every node.
  */
 @Module({
-  controllers: [UsersController, SessionsController, PersonalTokensController, ServiceTokensController],
+  controllers: [
+    UsersController,
+    SessionsController,
+    PersonalTokensController,
+    ServiceTokensController,
+    TrustsController,
+    ExchangeController,
+  ],
   providers: [
     Accounts,
     Passwords,
@@ -37,6 +51,10 @@ import { UsersController } from './users/users.controller.js';
     OpaqueTokens,
     PersonalTokensService,
     ServiceTokensService,
+    TrustsService,
+    ExchangeService,
+    SubjectTokens,
+    IssuerKeys,
   ],
   exports: [OpaqueTokens, SessionStrategy],
 })

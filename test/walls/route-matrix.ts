@@ -23,6 +23,7 @@ export const MATRIX: Readonly<Record<string, string>> = {
   'GET /api/v2/users/{user}/secrets/{name}': 'UUU AAAF FA AAA AAA',
   'PATCH /api/v2/users/{user}/secrets/{name}': 'UUU AAAF FA AAA AAA',
   'GET /auth/audit': 'UUU AAAF FA AAA AAA',
+  'POST /auth/federation/token': 'AAA AAAA AA AAA AAA',
   'POST /auth/login': 'AAA AAAA AA AAA AAA',
   'POST /auth/logout': 'UUU AAAF FA AAA AAA',
   'GET /auth/me': 'UUU AAAA AA AAA AAA',
@@ -78,4 +79,8 @@ export const MATRIX: Readonly<Record<string, string>> = {
   'GET /{o}/{p}/tokens': 'UUU NNAF FA FFF AAA',
   'POST /{o}/{p}/tokens': 'UUU NNNN FA FFF AAA',
   'DELETE /{o}/{p}/tokens/{id}': 'UUU NNAF FA FFF AAA',
+  'GET /{o}/{p}/trusts': 'UUU NNAF FA FFF AAA',
+  'POST /{o}/{p}/trusts': 'UUU NNNN FA FFF AAA',
+  'DELETE /{o}/{p}/trusts/{id}': 'UUU NNAF FA FFF AAA',
+  'POST /{o}/{p}/trusts/{id}/simulate': 'UUU NNAF FA FFF AAA',
 };

@@ -16,6 +16,7 @@ const SHARED = [
 const TENANT = [
   'data_keys',
   'environments',
+  'federated_tokens',
   'grants',
   'org_chain_heads',
   'org_events',
@@ -25,6 +26,7 @@ const TENANT = [
   'secret_versions',
   'secrets',
   'service_tokens',
+  'trusts',
 ];
 const PERSONAL = ['personal_secrets', 'user_chain_heads', 'user_data_keys', 'user_events'];
 
@@ -46,12 +48,20 @@ describe('the second wall: row-level security', () => {
         .as(owner)
         .post(`/orgs/org-of-${name}/roles`, { name: 'reader', permissions: ['secrets:read'] });
       await app.world.serviceToken(owner, 'viewer', `org-of-${name}/web`);
+      const trust = { name: 'ci', audience: 'coffer', claims: { sub: '1' }, role: 'viewer', ttlSeconds: 60 };
+      await app
+        .as(owner)
+        .post(`/org-of-${name}/web/trusts`, { ...trust, issuer: 'https://issuer.example.com' })
+        .expect(201);
       await app.as(owner).post('/api/v2/users/me/secrets', { name: 'mine', value: 'value' }).expect(201);
     }
     orgs = (await app.sql.query<{ id: string }>('select org_id as id from org_slugs order by slug')).rows;
     users = (await app.sql.query<{ id: string }>('select id from users order by username')).rows;
     await app.sql.query(
       `insert into roles select org_id, 'wall', '{secrets:read}', now() from org_slugs on conflict do nothing`,
+    );
+    await app.sql.query(
+      `insert into federated_tokens select org_id, gen_random_uuid(), id, '', now(), now() from trusts`,
     );
     service = new pg.Client({ connectionString: app.databaseUrl, options: '-c role=coffer_app' });
     await service.connect();

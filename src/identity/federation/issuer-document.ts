@@ -33,8 +33,9 @@ export type Reach = Readonly<{
 export async function readIssuerDocument(text: string, reach: Reach): Promise<unknown> {
   const url = allowedUrl(text, reach.allowPrivate);
   try {
+    reach.signal.throwIfAborted();
     const address = await addressOf(url, reach);
-    const body = await download(url, address, reach.signal);
+    const body = await beforeAbort(download(url, address, reach.signal), reach.signal);
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown;
   } catch (error) {
     if (error instanceof IssuerUnreachable) throw error;
@@ -71,18 +72,12 @@ async function resolveHost(host: string): Promise<string[]> {
   return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
+/** Whatever hangs, the deadline does not. */
 async function beforeAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(new IssuerUnreachable('aborted'));
-    signal.addEventListener('abort', onAbort, { once: true });
+    signal.addEventListener('abort', () => reject(new Error('the deadline has passed')), { once: true });
   });
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([work, aborted]);
-  } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-  }
+  return Promise.race([work, aborted]);
 }
 
 function download(url: URL, address: string, signal: AbortSignal): Promise<Buffer> {

@@ -43,12 +43,15 @@ export class IssuerKeys {
 
   private async keysOf(issuer: string): Promise<KeySet> {
     const known = this.known.get(issuer);
-    const age = performance.now() - (known?.at ?? 0);
-    if (known !== undefined && known.keys instanceof IssuerUnreachable) {
-      if (age < FAILURE_KEPT_MS) throw known.keys;
-    } else if (known !== undefined && age < KEPT_MS) {
-      this.keep(issuer, known);
-      return known.keys;
+    if (known !== undefined) {
+      const { keys, at } = known;
+      const age = performance.now() - at;
+      if (keys instanceof IssuerUnreachable) {
+        if (age < FAILURE_KEPT_MS) throw keys;
+      } else if (age < KEPT_MS) {
+        this.keep(issuer, known);
+        return keys;
+      }
     }
     return this.fetch(issuer, known?.soughtAt ?? -Infinity);
   }
@@ -74,7 +77,8 @@ export class IssuerKeys {
           return keys;
         },
         (error: unknown) => {
-          const failure = error instanceof IssuerUnreachable ? error : new IssuerUnreachable('its keys are malformed');
+          const failure =
+            error instanceof IssuerUnreachable ? error : new IssuerUnreachable('its keys are malformed');
           this.keepFailure(issuer, failure, soughtAt);
           throw failure;
         },

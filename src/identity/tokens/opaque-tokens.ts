@@ -3,9 +3,10 @@ import { isWithinAny } from '../../access/address.js';
 import type { Caller, Origin, ServiceCaller, UserCaller } from '../../access/caller.js';
 import { Rights } from '../../access/rights.js';
 import { Database } from '../../database/database.js';
-import { firstRow, rows } from '../../database/transaction.js';
+import { firstRow, rows, type OrgTransaction } from '../../database/transaction.js';
 import { Unauthorized } from '../../errors/errors.js';
 import { permissionsOf } from '../../grants/rights-of.js';
+import { findFederatedToken } from '../federation/federated-tokens.js';
 import { staleUse } from './last-use.js';
 import { hasTokenPrefix, isHashOf, readToken, type TokenName } from '../../access/token-format.js';
 
@@ -44,7 +45,9 @@ export class OpaqueTokens {
   async callerOf(credential: string, origin: Origin): Promise<Caller> {
     const name = readToken(credential);
     if (name === null) throw new Unauthorized('a malformed token');
-    if (name.kind === 'refresh') throw new Unauthorized('a refresh token is no credential');
+    if (name.kind === 'refresh' || name.kind === 'invitation') {
+      throw new Unauthorized(`a token of this kind is no credential: ${name.kind}`);
+    }
     return name.kind === 'personal'
       ? this.userOf(name.id, credential, origin)
       : this.serviceOf(name, credential, origin);
@@ -79,9 +82,10 @@ export class OpaqueTokens {
     credential: string,
     origin: Origin,
   ): Promise<ServiceCaller> {
-    const row = await this.database.forOrg(orgId, async (tx) => {
+    const caller = await this.database.forOrg(orgId, async (tx) => {
       const found = await firstRow<ServiceRow>(tx, SELECT_SERVICE_TOKEN, [orgId, id]);
-      if (found === undefined || !isHashOf(found.hash, credential)) return null;
+      if (found === undefined) return federatedCaller(tx, { orgId, id }, credential, origin);
+      if (!isHashOf(found.hash, credential)) return null;
       if (found.allowed_ips !== null && !isWithinAny(origin.ip, found.allowed_ips)) return null;
       if (found.stale) {
         await rows(
@@ -90,14 +94,28 @@ export class OpaqueTokens {
           [orgId, id],
         );
       }
-      return found;
+      return serviceCaller(orgId, id, found, origin);
     });
-    if (row === null) throw new Unauthorized('no such service token, or not from this address');
-    return serviceCaller(orgId, id, row, origin);
+    if (caller === null) throw new Unauthorized('no such service token, or not from this address');
+    return caller;
   }
 }
 
-function serviceCaller(orgId: string, id: string, row: ServiceRow, origin: Origin): ServiceCaller {
+/** A token that was given for another issuer's: it acts as its trust. */
+async function federatedCaller(
+  tx: OrgTransaction,
+  name: Readonly<{ orgId: string; id: string }>,
+  credential: string,
+  origin: Origin,
+): Promise<ServiceCaller | null> {
+  const found = await findFederatedToken(tx, name.orgId, name.id);
+  if (found === undefined || !isHashOf(found.hash, credential)) return null;
+  return { ...serviceCaller(name.orgId, found.trust_id, found, origin), federated: { tokenId: name.id } };
+}
+
+type Bearer = Omit<ServiceRow, 'hash' | 'allowed_ips' | 'stale'>;
+
+function serviceCaller(orgId: string, id: string, row: Bearer, origin: Origin): ServiceCaller {
   const holding = {
     permissions: permissionsOf(row.role, row.permissions),
     at: { projectId: row.project_id, environmentId: row.environment_id },

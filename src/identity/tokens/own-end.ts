@@ -18,17 +18,19 @@ export const OUTLIVES =
 
 async function ownEnd(tx: Transaction, caller: Caller): Promise<Date | null> {
   if (caller.kind === 'user' && caller.by.kind === 'session') return null;
-  const row =
-    caller.kind === 'user'
-      ? await firstRow<{ expires_at: Date | null }>(
-          tx,
-          'select expires_at from personal_tokens where id = $1',
-          [caller.by.id],
-        )
-      : await firstRow<{ expires_at: Date | null }>(
-          tx,
-          'select expires_at from service_tokens where org_id = $1 and id = $2',
-          [caller.org.id, caller.token.id],
-        );
+  const row = await firstRow<{ expires_at: Date | null }>(tx, ...selectEnd(caller));
   return row?.expires_at ?? null;
+}
+
+function selectEnd(caller: Caller): [sql: string, parameters: string[]] {
+  if (caller.kind === 'user') return ['select expires_at from personal_tokens where id = $1', [caller.by.id]];
+  return caller.federated === undefined
+    ? [
+        'select expires_at from service_tokens where org_id = $1 and id = $2',
+        [caller.org.id, caller.token.id],
+      ]
+    : [
+        'select expires_at from federated_tokens where org_id = $1 and id = $2',
+        [caller.org.id, caller.federated.tokenId],
+      ];
 }

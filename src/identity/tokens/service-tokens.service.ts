@@ -112,7 +112,7 @@ export class ServiceTokensService {
 }
 
 /** Null means all of the project; otherwise only tokens of these environments, and none of the whole project. */
-function managedEnvironments({ rights, project }: Manage): string[] | null {
+export function managedEnvironments({ rights, project }: Manage): string[] | null {
   if (rights.holds('tokens:manage', { projectId: project.id, environmentId: null })) return null;
   return rights.holdings
     .filter(({ permissions, at }) => permissions.has('tokens:manage') && at.projectId === project.id)

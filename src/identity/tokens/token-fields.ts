@@ -16,7 +16,7 @@ export class TokenFields {
   expiresAt?: string;
 }
 
-function tokenNameProblem(name: string): string | null {
+export function tokenNameProblem(name: string): string | null {
   if (name.trim() === '') return 'must not be empty';
   if ([...name].length > LONGEST_NAME) return `must have at most ${String(LONGEST_NAME)} characters`;
   return /[\p{Cc}\p{Zl}\p{Zp}]/u.test(name) ? 'must be one line without control characters' : null;

@@ -16,7 +16,8 @@ import { refuseOldClient } from './min-client.js';
 import { Metrics } from './metrics.js';
 import { RateLimit } from './rate-limit.js';
 
-const CHANGES = /\/changes(?:\?|$)/;
+/** The one route whose bodies may be larger: many changes at once. */
+const CHANGES = /^\/[^/]+\/[^/]+\/envs\/[^/]+\/changes(?:\?|$)/;
 const LONGEST_USER_AGENT = 256;
 
 /** The HTTP server of `main` and of the tests alike. */

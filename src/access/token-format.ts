@@ -6,24 +6,27 @@ import { crc32 } from 'node:zlib';
  *
  *     cofp_ · token id · secret · checksum                    a personal access token
  *     cofs_ · organisation id · token id · secret · checksum  a service token
+ *     cofi_ · organisation id · token id · secret · checksum  an invitation
  *     cofr_ · token id · secret · checksum                    a refresh token
  *
  * Every part is base62 of a fixed width: 22 digits for an id of 128 bits, 33 for a secret of 192 random bits, 6 for the CRC-32 of
- * everything before it. So a typing error is told without a database, and a secret scanner knows a real token from a look-alike. A service token
- * names its organisation because row-level security hides its row from whoever does not. Frozen vectors hold the format.
+ * everything before it. So a typing error is told without a database, and a secret scanner knows a real token from a look-alike. A service
+ * token and an invitation name their organisation because row-level security hides their rows from whoever does not. Frozen vectors hold the
+ * format.
  */
 export type TokenName =
   | Readonly<{ kind: 'personal'; id: string }>
   | Readonly<{ kind: 'refresh'; id: string }>
-  | Readonly<{ kind: 'service'; orgId: string; id: string }>;
+  | Readonly<{ kind: 'service'; orgId: string; id: string }>
+  | Readonly<{ kind: 'invitation'; orgId: string; id: string }>;
 
 /** A token at its birth: `text` is shown once, `hash` is stored. */
 export type NewToken = Readonly<{ text: string; hash: Buffer }>;
 
 export const SECRET_BYTES = 24;
 
-const PREFIXES = { personal: 'cofp_', service: 'cofs_', refresh: 'cofr_' } as const;
-const KINDS = ['personal', 'service', 'refresh'] as const;
+const PREFIXES = { personal: 'cofp_', service: 'cofs_', invitation: 'cofi_', refresh: 'cofr_' } as const;
+const KINDS = ['personal', 'service', 'invitation', 'refresh'] as const;
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const ID_WIDTH = 22;
@@ -38,7 +41,7 @@ export function hasTokenPrefix(credential: string): boolean {
 
 export function makeToken(name: TokenName, secret: Uint8Array = randomBytes(SECRET_BYTES)): NewToken {
   if (secret.length !== SECRET_BYTES) throw new TypeError('A token has a secret of 24 bytes.');
-  const ids = name.kind === 'service' ? [name.orgId, name.id] : [name.id];
+  const ids = 'orgId' in name ? [name.orgId, name.id] : [name.id];
   const parts = [...ids.map((id) => base62(uuidBytes(id), ID_WIDTH)), base62(secret, SECRET_WIDTH)];
   const body = PREFIXES[name.kind] + parts.join('');
   const text = body + checksum(body);
@@ -50,7 +53,7 @@ export function readToken(text: string): TokenName | null {
   const kind = KINDS.find((candidate) => text.startsWith(PREFIXES[candidate]));
   if (kind === undefined) return null;
   const start = PREFIXES[kind].length;
-  const idCount = kind === 'service' ? 2 : 1;
+  const idCount = namesItsOrg(kind) ? 2 : 1;
   const end = start + idCount * ID_WIDTH + SECRET_WIDTH;
   if (text.length !== end + CHECKSUM_WIDTH) return null;
   const parts = text.slice(start);
@@ -61,8 +64,12 @@ export function readToken(text: string): TokenName | null {
   const secret = fromBase62(parts.slice(idCount * ID_WIDTH, -CHECKSUM_WIDTH), SECRET_BYTES);
   if (first == null || second === null || secret === null) return null;
   if (text.slice(end) !== checksum(text.slice(0, end))) return null;
-  if (kind !== 'service') return { kind, id: uuidText(first) };
+  if (!namesItsOrg(kind)) return { kind, id: uuidText(first) };
   return second === undefined ? null : { kind, orgId: uuidText(first), id: uuidText(second) };
+}
+
+function namesItsOrg(kind: TokenName['kind']): kind is 'service' | 'invitation' {
+  return kind === 'service' || kind === 'invitation';
 }
 
 /** SHA-256 of the whole text. The secret in it is random and long: a slower hash would protect nothing more. */

@@ -39,6 +39,17 @@ export class Database {
     );
   }
 
+  /** Work on a user and on an organisation that is done together or not at all: one transaction, with a name for each side of it. */
+  forUserInOrg<T>(
+    userId: string,
+    orgId: string,
+    work: (tx: UserTransaction, orgTx: OrgTransaction) => Promise<T>,
+  ): Promise<T> {
+    return this.inTransaction({ ...TENANT_AND_USER, parameters: [orgId, userId] }, (tx) =>
+      work(tx as UserTransaction, tx as OrgTransaction),
+    );
+  }
+
   /** Work on tables that belong to nobody: users, sessions, organisations' slugs. */
   shared<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     return this.inTransaction(null, work);
@@ -87,6 +98,9 @@ type Work<T> = (tx: Transaction, entered: Entered) => Promise<T>;
 
 // `set local` takes no parameter; the third argument keeps the setting from surviving into the connection's next user.
 const TENANT = { text: 'select set_config($1, $2, true) as id' };
+const TENANT_AND_USER = {
+  text: `select set_config('coffer.org_id', $1, true) as id, set_config('coffer.user_id', $2, true)`,
+};
 const TENANT_BY_SLUG = {
   text: `select set_config('coffer.org_id', org_id::text, true) as id from org_slugs where slug = $1`,
 };

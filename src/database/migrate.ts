@@ -3,12 +3,14 @@ import { Foundation1763700000000 } from '../../migrations/1763700000000-foundati
 import { PersonalSecrets1763700100000 } from '../../migrations/1763700100000-personal-secrets.js';
 import { ChangesAndEvents1763700200000 } from '../../migrations/1763700200000-changes-and-events.js';
 import { Federation1763700300000 } from '../../migrations/1763700300000-federation.js';
+import { Invitations1763700400000 } from '../../migrations/1763700400000-invitations.js';
 
 const MIGRATIONS = [
   Foundation1763700000000,
   PersonalSecrets1763700100000,
   ChangesAndEvents1763700200000,
   Federation1763700300000,
+  Invitations1763700400000,
 ];
 
 // Two nodes that start at once must not migrate at once.

@@ -20,25 +20,41 @@ export class Refused extends CofferError {
   }
 }
 
+/** Throws unless the caller may give, change or take this. */
+export function requireWithin(rights: Rights, permission: Permission, gift: Gift, resource: Resource): void {
+  const excess = excessOf(rights, permission, gift);
+  if (excess === null) return;
+  const { lacking, message } = excess;
+  throw new Refused(lacking, message, { ...resource, permission: lacking.join(' ') });
+}
+
+export function isWithin(rights: Rights, permission: Permission, gift: Gift): boolean {
+  return excessOf(rights, permission, gift) === null;
+}
+
 /**
- * Throws unless the caller may give or take this: they hold `permission` in that scope, and all that the role carries.
+ * Null when somebody may give or take this: they hold `permission` in that scope, and all that the role carries.
  * An owner may give every permission; for that very reason the owner role is an owner's to give and to take, whatever a custom role adds up to.
  */
-export function requireWithin(rights: Rights, permission: Permission, gift: Gift, resource: Resource): void {
-  const refused = (lacking: readonly string[], message: string): Refused =>
-    new Refused(lacking, message, { ...resource, permission: lacking.join(' ') });
-  if (!rights.holds(permission, gift.at))
-    throw refused([permission], `This needs the permission ${permission} there.`);
+function excessOf(
+  rights: Rights,
+  permission: Permission,
+  gift: Gift,
+): Readonly<{ lacking: readonly string[]; message: string }> | null {
+  if (!rights.holds(permission, gift.at)) {
+    return { lacking: [permission], message: `This needs the permission ${permission} there.` };
+  }
   const lacking = rights.lacksToGive(gift.permissions, gift.at);
   if (lacking.length > 0) {
-    throw refused(
+    return {
       lacking,
-      'The role holds permissions that you do not hold there: nobody gives, takes or changes those.',
-    );
+      message: 'The role holds permissions that you do not hold there: nobody gives, takes or changes those.',
+    };
   }
   if (gift.role === 'owner' && !ownsAt(rights, gift.at)) {
-    throw refused(['owner'], 'Only an owner gives or takes the owner role.');
+    return { lacking: ['owner'], message: 'Only an owner gives or takes the owner role.' };
   }
+  return null;
 }
 
 function ownsAt(rights: Rights, at: ScopeIds): boolean {

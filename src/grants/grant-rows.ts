@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { AnyAccess } from '../access/access.js';
-import { Rights } from '../access/rights.js';
+import type { Rights } from '../access/rights.js';
 import type { ScopeIds } from '../access/scope.js';
 import { breaksForeignKey, breaksUnique } from '../database/postgres-errors.js';
 import { firstRow, rows, type OrgTransaction } from '../database/transaction.js';
 import { AlreadyExists, Conflict, NotFound, Unexpected } from '../errors/errors.js';
 import type { Gift } from './boundary.js';
-import { permissionsOf, rightsOf } from './rights-of.js';
+import { holderOf, permissionsOf, presentRights } from './rights-of.js';
 
 /** Statements about grants that more than one story needs. */
 
@@ -54,26 +54,20 @@ export function tellable(grant: GrantRow): Readonly<Record<string, string>> {
 }
 
 /**
- * Whatever gives or takes rights in one organisation happens one after the other: two requests cannot each take the other's owner away, and
- * nobody gives by a right that is being taken from them. Returns what the caller may do now that it is their turn.
+ * Whatever gives, changes or takes rights in one organisation happens one after the other: two requests cannot each take the other's owner
+ * away, and nobody gives by a right that is being taken from them. Returns what the caller may do now that it is their turn.
  */
-export async function lockGrants(tx: OrgTransaction, access: AnyAccess): Promise<Rights> {
-  const locked = await firstRow(tx, 'select 1 from organisations where org_id = $1 for no key update', [
-    access.org.id,
-  ]);
-  if (locked === undefined) throw new NotFound();
-  if (await isRevoked(tx, access)) return new Rights([]);
-  return rightsOf(tx, access.caller, access.org);
+export async function lockGrants(tx: OrgTransaction, { caller, org }: AnyAccess): Promise<Rights> {
+  await waitForTurn(tx, org.id);
+  return presentRights(tx, holderOf(caller), org);
 }
 
-/** Whether the service token that asks was deleted since it was let in. */
-async function isRevoked(tx: OrgTransaction, { caller, org }: AnyAccess): Promise<boolean> {
-  if (caller.kind === 'user') return false;
-  const token = await firstRow(tx, 'select 1 from service_tokens where org_id = $1 and id = $2', [
-    org.id,
-    caller.token.id,
+/** Keeps everybody else who gives or takes rights in the organisation waiting until the commit. */
+export async function waitForTurn(tx: OrgTransaction, orgId: string): Promise<void> {
+  const locked = await firstRow(tx, 'select 1 from organisations where org_id = $1 for no key update', [
+    orgId,
   ]);
-  return token === undefined;
+  if (locked === undefined) throw new NotFound();
 }
 
 /** Gives a role in a scope. A scope that has just been deleted is `NotFound`. */

@@ -18,16 +18,19 @@ export class ScopeFields {
   environment?: string;
 }
 
-export class GrantBody extends ScopeFields {
+/** A role in a scope: what is given to somebody. */
+export class GivenRole extends ScopeFields {
+  @ApiProperty({ description: 'A built-in role, or one of the organisation’s own.', example: 'member' })
+  @TextRule('role', emptyProblem)
+  role!: string;
+}
+
+export class GrantBody extends GivenRole {
   @ApiProperty({ description: 'Username or e-mail address.', example: 'maria' })
   @TextRule('user', (text) =>
     text === '' || text.length > LONGEST_USER ? 'must be a username or an e-mail address' : null,
   )
   user!: string;
-
-  @ApiProperty({ description: 'A built-in role, or one of the organisation’s own.', example: 'member' })
-  @TextRule('role', emptyProblem)
-  role!: string;
 }
 
 function emptyProblem(text: string): string | null {

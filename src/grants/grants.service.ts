@@ -22,7 +22,7 @@ import {
 } from './grant-rows.js';
 import type { GrantBody } from './grant.requests.js';
 import { GrantView } from './grant.view.js';
-import { findRole } from './rights-of.js';
+import { findRole, UNKNOWN_ROLE } from './rights-of.js';
 import { seen, sightOf } from './seen.js';
 
 /** Grants: listed, given and taken. Nobody gives or takes more than they hold themselves. */
@@ -113,8 +113,6 @@ async function findUser(tx: OrgTransaction, name: string): Promise<{ id: string;
 function unknownNames(userIsKnown: boolean, roleIsKnown: boolean): InvalidRequest {
   return new InvalidRequest([
     ...(userIsKnown ? [] : [{ field: 'user', error: 'is nobody who has signed up here' }]),
-    ...(roleIsKnown
-      ? []
-      : [{ field: 'role', error: 'is neither a built-in role nor one of this organisation' }]),
+    ...(roleIsKnown ? [] : [UNKNOWN_ROLE]),
   ]);
 }

@@ -3,8 +3,10 @@ import { BUILT_IN_ROLES, isBuiltInRole, isPermission, type Permission } from '..
 import { Rights, type Holding } from '../access/rights.js';
 import type { Scope } from '../access/scope.js';
 import { firstRow, rows, type OrgTransaction } from '../database/transaction.js';
+import { InvalidRequest } from '../errors/errors.js';
 
-type GrantRow = Readonly<{
+/** A grant or a token, with what its role holds if it is a custom one. */
+type HoldingRow = Readonly<{
   role: string;
   permissions: string[] | null;
   project_id: string | null;
@@ -13,10 +15,28 @@ type GrantRow = Readonly<{
   environment: string | null;
 }>;
 
+/** Who holds rights, as rows remember them. A federated workload is its trust. */
+export type Holder = Readonly<{ type: 'user' | 'service-token'; id: string }>;
+
 /** Everything that the caller may do in this organisation: a user by their grants, a service token by its one role. */
 export async function rightsOf(tx: OrgTransaction, caller: Caller, org: Scope['org']): Promise<Rights> {
   if (caller.kind === 'service') return caller.org.id === org.id ? caller.rights : new Rights([]);
-  const found = await rows<GrantRow>(
+  return rightsOfUser(tx, caller.user.id, org);
+}
+
+/** What somebody may do in this organisation now, whatever they could when they were let in. A token that has ended, or a trust that is gone, may nothing. */
+export function presentRights(tx: OrgTransaction, holder: Holder, org: Scope['org']): Promise<Rights> {
+  return holder.type === 'user' ? rightsOfUser(tx, holder.id, org) : rightsOfToken(tx, holder.id, org);
+}
+
+export function holderOf(caller: Caller): Holder {
+  return caller.kind === 'user'
+    ? { type: 'user', id: caller.user.id }
+    : { type: 'service-token', id: caller.token.id };
+}
+
+async function rightsOfUser(tx: OrgTransaction, userId: string, org: Scope['org']): Promise<Rights> {
+  const found = await rows<HoldingRow>(
     tx,
     `select g.role, r.permissions, g.project_id, g.environment_id, p.slug as project, e.name as environment
      from grants g
@@ -25,12 +45,32 @@ export async function rightsOf(tx: OrgTransaction, caller: Caller, org: Scope['o
      left join environments e on e.org_id = g.org_id and e.id = g.environment_id
      where g.org_id = $1 and g.user_id = $2
      order by g.created_at, g.id`,
-    [org.id, caller.user.id],
+    [org.id, userId],
   );
   return new Rights(found.map((row) => holding(row, org.slug)));
 }
 
-function holding(row: GrantRow, org: string): Holding {
+/** A federated workload is known by its trust. */
+async function rightsOfToken(tx: OrgTransaction, id: string, org: Scope['org']): Promise<Rights> {
+  const found = await rows<HoldingRow>(
+    tx,
+    `select t.role, r.permissions, t.project_id, t.environment_id, p.slug as project, e.name as environment
+     from (
+       select org_id, id, role, custom_role, project_id, environment_id from service_tokens
+       where expires_at is null or expires_at > now()
+       union all
+       select org_id, id, role, custom_role, project_id, environment_id from trusts
+     ) t
+     left join roles r on r.org_id = t.org_id and r.name = t.custom_role
+     left join projects p on p.org_id = t.org_id and p.id = t.project_id
+     left join environments e on e.org_id = t.org_id and e.id = t.environment_id
+     where t.org_id = $1 and t.id = $2`,
+    [org.id, id],
+  );
+  return new Rights(found.map((row) => holding(row, org.slug)));
+}
+
+function holding(row: HoldingRow, org: string): Holding {
   const path = [org, row.project, row.environment].filter((part) => part !== null).join('/');
   return {
     permissions: permissionsOf(row.role, row.permissions),
@@ -60,3 +100,13 @@ export async function findRole(
   );
   return row === undefined ? null : permissionsOf(name, row.permissions);
 }
+
+/** Of a request that names a role which cannot be given. */
+export function unknownRole(): InvalidRequest {
+  return new InvalidRequest([UNKNOWN_ROLE]);
+}
+
+export const UNKNOWN_ROLE = {
+  field: 'role',
+  error: 'is neither a built-in role nor one of this organisation',
+} as const;

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { GrantsModule } from '../grants/grants.module.js';
 import { ExchangeController } from './federation/exchange.controller.js';
 import { ExchangeService } from './federation/exchange.service.js';
 import { IssuerKeys } from './federation/issuer-keys.js';
@@ -29,6 +30,7 @@ import { UsersController } from './users/users.controller.js';
  * stops at the next request on every node.
  */
 @Module({
+  imports: [GrantsModule],
   controllers: [
     UsersController,
     SessionsController,

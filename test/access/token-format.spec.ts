@@ -16,6 +16,7 @@ const NAMES: TokenName[] = [
   { kind: 'personal', id: ID },
   { kind: 'refresh', id: ID },
   { kind: 'service', orgId: ORG, id: ID },
+  { kind: 'invitation', orgId: ORG, id: ID },
 ];
 
 /** Made once with the first release. If this ever fails, tokens that people hold have stopped working. */
@@ -23,6 +24,7 @@ const FROZEN = [
   'cofp_0SsbbZrWRbq3oc9LCGrUts000A7dl5PEW67zZCpFU9uKaHnGgOvQKAR4CyoK7',
   'cofr_0SsbbZrWRbq3oc9LCGrUts000A7dl5PEW67zZCpFU9uKaHnGgOvQKAR3tL59b',
   'cofs_5vGLUGy5CRmw2Xj19GM37T0SsbbZrWRbq3oc9LCGrUts000A7dl5PEW67zZCpFU9uKaHnGgOvQKAR2JIcSn',
+  'cofi_5vGLUGy5CRmw2Xj19GM37T0SsbbZrWRbq3oc9LCGrUts000A7dl5PEW67zZCpFU9uKaHnGgOvQKAR3V4SFC',
 ];
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -36,6 +38,7 @@ describe('round trip', () => {
           { kind: 'personal', id },
           { kind: 'refresh', id },
           { kind: 'service', orgId, id },
+          { kind: 'invitation', orgId, id },
         ] as const) {
           expect(readToken(makeToken(name, bytes).text)).toEqual(name);
         }
@@ -60,6 +63,8 @@ describe('isolation', () => {
     const { text } = makeToken({ kind: 'personal', id: ID }, SECRET);
     expect(readToken(text.replace('cofp_', 'cofr_'))).toBeNull();
     expect(readToken(text.replace('cofp_', 'cofs_'))).toBeNull();
+    const invitation = makeToken({ kind: 'invitation', orgId: ORG, id: ID }, SECRET).text;
+    expect(readToken(invitation.replace('cofi_', 'cofs_'))).toBeNull();
   });
 
   it('hashes two tokens of one id differently', () => {
@@ -97,7 +102,7 @@ describe('malformed input', () => {
   it('is no token: any text, with or without a prefix', () => {
     const digits = fc.string({ unit: fc.constantFrom(...DIGITS), maxLength: 100 });
     fc.assert(
-      fc.property(fc.constantFrom('cofp_', 'cofs_', 'cofr_', ''), digits, (prefix, rest) => {
+      fc.property(fc.constantFrom('cofp_', 'cofs_', 'cofi_', 'cofr_', ''), digits, (prefix, rest) => {
         expect(readToken(prefix + rest)).toBeNull();
       }),
     );
@@ -137,6 +142,7 @@ describe('format', () => {
     expect(FROZEN[0]).toMatch(/^cofp_[0-9A-Za-z]{61}$/);
     expect(FROZEN[1]).toMatch(/^cofr_[0-9A-Za-z]{61}$/);
     expect(FROZEN[2]).toMatch(/^cofs_[0-9A-Za-z]{83}$/);
+    expect(FROZEN[3]).toMatch(/^cofi_[0-9A-Za-z]{83}$/);
   });
 
   it('is told from a session token by its prefix', () => {

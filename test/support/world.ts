@@ -1,3 +1,4 @@
+import type { Permission } from '../../src/access/permissions.js';
 import type { TestApp } from './app.js';
 import type { Client } from './client.js';
 
@@ -10,6 +11,9 @@ export type Person = Readonly<{
   token: string;
   refreshToken: string;
 }>;
+
+/** Something with a token that was shown once. */
+export type Made = Readonly<{ id: string; token: string }>;
 
 /** Arranges what a test needs, through the same routes that people use. */
 export class World {
@@ -48,8 +52,21 @@ export class World {
     return given.body.id;
   }
 
+  /** A custom role of an organisation. */
+  async role(owner: Person, org: string, name: string, permissions: readonly Permission[]): Promise<void> {
+    await this.app.as(owner).post(`/orgs/${org}/roles`, { name, permissions }).expect(201);
+  }
+
+  /** An open invitation to a role in `org`, `org/project` or `org/project/environment`. */
+  async invitation(owner: Person, role: string, scope: string, more: object = {}): Promise<Made> {
+    const [org, project, environment] = scope.split('/');
+    const body = { role, project, environment, ...more };
+    const { body: made } = await this.app.as(owner).post(`/orgs/${org}/invitations`, body).expect(201);
+    return { id: made.id, token: made.token };
+  }
+
   /** A service token in `org/project` or `org/project/environment`. */
-  async serviceToken(owner: Person, role: string, scope: string): Promise<{ id: string; token: string }> {
+  async serviceToken(owner: Person, role: string, scope: string): Promise<Made> {
     const [org, project, envName] = scope.split('/');
     const body = { name: `${role} of ${scope}`, role, envName };
     const { body: made } = await this.app.as(owner).post(`/${org}/${project}/tokens`, body).expect(201);

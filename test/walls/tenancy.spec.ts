@@ -18,6 +18,7 @@ const TENANT = [
   'environments',
   'federated_tokens',
   'grants',
+  'invitations',
   'org_chain_heads',
   'org_events',
   'organisations',
@@ -44,9 +45,8 @@ describe('the second wall: row-level security', () => {
       await app.world.org(`org-of-${name}`, owner);
       const environment = await app.world.environment(`org-of-${name}/web/prod`, owner);
       await environment.secret('KEY', 'value');
-      await app
-        .as(owner)
-        .post(`/orgs/org-of-${name}/roles`, { name: 'reader', permissions: ['secrets:read'] });
+      await app.world.role(owner, `org-of-${name}`, 'reader', ['secrets:read']);
+      await app.world.invitation(owner, 'reader', `org-of-${name}`);
       await app.world.serviceToken(owner, 'viewer', `org-of-${name}/web`);
       const trust = { name: 'ci', audience: 'coffer', claims: { sub: '1' }, role: 'viewer', ttlSeconds: 60 };
       await app
@@ -57,9 +57,6 @@ describe('the second wall: row-level security', () => {
     }
     orgs = (await app.sql.query<{ id: string }>('select org_id as id from org_slugs order by slug')).rows;
     users = (await app.sql.query<{ id: string }>('select id from users order by username')).rows;
-    await app.sql.query(
-      `insert into roles select org_id, 'wall', '{secrets:read}', now() from org_slugs on conflict do nothing`,
-    );
     await app.sql.query(
       `insert into federated_tokens select org_id, gen_random_uuid(), id, '', now(), now() from trusts`,
     );

@@ -9,10 +9,10 @@ import { Audit } from '../../audit/audit.js';
 import { Database } from '../../database/database.js';
 import { breaksForeignKey } from '../../database/postgres-errors.js';
 import { firstRow, rows, type OrgTransaction } from '../../database/transaction.js';
-import { CofferError, InvalidRequest, NotFound, Unexpected } from '../../errors/errors.js';
+import { CofferError, NotFound, Unexpected } from '../../errors/errors.js';
 import { recordingRefusal, requireWithin } from '../../grants/boundary.js';
 import { lockGrants } from '../../grants/grant-rows.js';
-import { findRole, permissionsOf } from '../../grants/rights-of.js';
+import { findRole, permissionsOf, unknownRole } from '../../grants/rights-of.js';
 import { NEWEST_FIRST, newestFirst, olderThan, sliceOf } from '../../access/newest-first.js';
 import { isUuid } from '../../access/uuid.js';
 import { rangeFrom } from './allowed-ips.js';
@@ -177,10 +177,4 @@ function scopeOf(row: ServiceTokenRow): { projectId: string; environmentId: stri
 function tellable(row: ServiceTokenRow): Resource {
   const environment = row.environment === null ? {} : { environment: row.environment };
   return { ...environment, token: row.name, role: row.role, tokenId: row.id };
-}
-
-function unknownRole(): InvalidRequest {
-  return new InvalidRequest([
-    { field: 'role', error: 'is neither a built-in role nor one of this organisation' },
-  ]);
 }

@@ -62,11 +62,11 @@ export async function findUser(tx: Transaction, id: string): Promise<UserRow> {
   return user;
 }
 
+/** Somebody who is about to have an account. */
+export type NewUser = Readonly<{ id: string; username: string; email: string; passwordHash: string }>;
+
 /** Of parallel sign-ups of one name the unique constraints let one through. Which of the two names is taken is not told. */
-export async function insertUser(
-  tx: Transaction,
-  user: Readonly<{ id: string; username: string; email: string; passwordHash: string }>,
-): Promise<UserRow> {
+export async function insertUser(tx: Transaction, user: NewUser): Promise<UserRow> {
   try {
     const row = await firstRow<UserRow>(
       tx,

@@ -20,7 +20,11 @@ export class SignUpBody {
   @NewPassword()
   password!: string;
 
-  @ApiPropertyOptional({ description: 'Where the server takes new accounts by invitation only.' })
+  @ApiPropertyOptional({
+    example: 'cofi_…',
+    description:
+      'The token of an invitation, which is accepted with this. Needed where the server takes new accounts by invitation only.',
+  })
   @MayBeLeftOut()
   @IsString()
   invitation?: string;

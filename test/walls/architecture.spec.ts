@@ -116,6 +116,7 @@ describe('the architecture', () => {
       'src/personal/dreadnode.views.ts',
       'src/personal/sealing.ts',
       'src/secrets/environment-values.service.ts',
+      'src/secrets/idempotency.ts',
       'src/secrets/secret.requests.ts',
       'src/secrets/values.service.ts',
     ]);

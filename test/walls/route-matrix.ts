@@ -69,10 +69,16 @@ export const MATRIX: Readonly<Record<string, string>> = {
   'PUT /orgs/{o}/roles/{role}': 'UUU NFFF FF FFF FAA',
   'GET /readyz': 'AAA AAAA AA AAA AAA',
   'HEAD /readyz': 'AAA AAAA AA AAA AAA',
+  // Which environments the query means is looked at behind the guards.
+  'GET /{o}/{p}/diff': 'UUU NNAA AA AAA AAA',
   'GET /{o}/{p}/environments': 'UUU NNAA AA AAA AAA',
   'POST /{o}/{p}/environments': 'UUU NNFF FF FFF AAA',
   'DELETE /{o}/{p}/environments/{envName}': 'UUU NNNN FA FFF AAA',
   'GET /{o}/{p}/environments/{envName}': 'UUU NNNN AA AAA AAA',
+  // Which permissions are needed stands in the body: looked at behind the guards.
+  'POST /{o}/{p}/envs/{envName}/changes': 'UUU NNNN AA AAA AAA',
+  'GET /{o}/{p}/envs/{envName}/events': 'UUU NNNN AA AAA AAA',
+  'POST /{o}/{p}/envs/{envName}/promote': 'UUU NNNN FF FFF FAA',
   'GET /{o}/{p}/envs/{envName}/readiness': 'UUU NNNN AA AAA AAA',
   'GET /{o}/{p}/envs/{envName}/secrets': 'UUU NNNN AA AAA AAA',
   'POST /{o}/{p}/envs/{envName}/secrets': 'UUU NNNN FA FFA AAA',

@@ -18,6 +18,7 @@ const TENANT = [
   'environments',
   'federated_tokens',
   'grants',
+  'idempotent_changes',
   'invitations',
   'org_chain_heads',
   'org_events',
@@ -45,6 +46,11 @@ describe('the second wall: row-level security', () => {
       await app.world.org(`org-of-${name}`, owner);
       const environment = await app.world.environment(`org-of-${name}/web/prod`, owner);
       await environment.secret('KEY', 'value');
+      await app
+        .as(owner)
+        .post(`${environment.path}/changes`, { changes: [{ op: 'declare', name: 'OTHER' }] })
+        .set('idempotency-key', 'once')
+        .expect(200);
       await app.world.role(owner, `org-of-${name}`, 'reader', ['secrets:read']);
       await app.world.invitation(owner, 'reader', `org-of-${name}`);
       await app.world.serviceToken(owner, 'viewer', `org-of-${name}/web`);

@@ -14,12 +14,14 @@ export class AcceptanceController {
 
   @Post('accept')
   @HttpCode(200)
-  @Requires('user', 'invitation.accept', 'Accept an invitation: take the role that it offers.')
+  @Requires(
+    'user',
+    'invitation.accept',
+    'Accept an invitation. One that was used, was revoked, has expired, is for another address, or is no longer its maker’s to give is not there.',
+  )
   @Answers(200, AcceptedView, 'What you have from now on.')
   @Refuses({
     invalid_request: 'A rule is broken: details name each field.',
-    not_found:
-      'The invitation was used or revoked, has expired, is for another e-mail address or never was; or who made it may not give that any more.',
     already_exists: 'You have this role in this scope. The invitation stays open.',
   })
   accept(@Proof() access: Access<'user'>, @Body() { token }: AcceptanceBody): Promise<AcceptedView> {

@@ -14,7 +14,7 @@ import { firstRow, rows, type OrgTransaction } from '../../database/transaction.
 import { AlreadyExists, CofferError, InvalidRequest, NotFound, Unexpected } from '../../errors/errors.js';
 import { recordingRefusal, requireWithin } from '../../grants/boundary.js';
 import { lockGrants } from '../../grants/grant-rows.js';
-import { findRole, permissionsOf } from '../../grants/rights-of.js';
+import { findRole, permissionsOf, unknownRole } from '../../grants/rights-of.js';
 import { NEWEST_FIRST, newestFirst, olderThan, sliceOf } from '../../access/newest-first.js';
 import { wouldOutlive } from '../tokens/own-end.js';
 import { managedEnvironments } from '../tokens/service-tokens.service.js';
@@ -186,10 +186,4 @@ async function insert(tx: OrgTransaction, access: Manage, body: TrustBody): Prom
   const trust = await findTrust(tx, access.org.id, access.project.id, id);
   if (trust === undefined) throw new Unexpected('a trust was not there after its insert');
   return trust;
-}
-
-function unknownRole(): InvalidRequest {
-  return new InvalidRequest([
-    { field: 'role', error: 'is neither a built-in role nor one of this organisation' },
-  ]);
 }

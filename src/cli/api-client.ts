@@ -1,12 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import { isJson, refusal, stranger } from './api-error.js';
-import type { paths } from './api-types.js';
+import type { components, paths } from './api-types.js';
 import type { Bearer } from './credential.js';
 import type { Answer, Connection } from './http.js';
 import { parsed } from './json.js';
 
 // The service as typed calls: a path of its OpenAPI document, and what that document says about it. Everything that is
 // no success is thrown as a sentence for people. The credential goes to the one server that it belongs to.
+
+/** One of the service's shapes, by its name. */
+export type View<N extends keyof components['schemas']> = components['schemas'][N];
 
 type Method = 'get' | 'put' | 'post' | 'delete' | 'patch';
 

@@ -2,6 +2,27 @@
 // What a successful request looks like, by path and method. A test compares it with the running service.
 
 export interface paths {
+  '/{o}/{p}/diff': {
+    get: {
+      parameters: {
+        query: {
+          from: string;
+          to: string;
+        };
+        path: {
+          o: string;
+          p: string;
+        };
+      };
+      responses: {
+        200: {
+          content: {
+            'application/json': components['schemas']['DiffView'][];
+          };
+        };
+      };
+    };
+  };
   '/{o}/{p}/environments': {
     get: {
       parameters: {
@@ -73,6 +94,70 @@ export interface paths {
       };
       responses: {
         204: unknown;
+      };
+    };
+  };
+  '/{o}/{p}/envs/{envName}/changes': {
+    post: {
+      parameters: {
+        path: {
+          envName: string;
+          o: string;
+          p: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['ChangesBody'];
+        };
+      };
+      responses: {
+        200: {
+          content: {
+            'application/json': components['schemas']['ChangesView'];
+          };
+        };
+      };
+    };
+  };
+  '/{o}/{p}/envs/{envName}/events': {
+    get: {
+      parameters: {
+        path: {
+          envName: string;
+          o: string;
+          p: string;
+        };
+      };
+      responses: {
+        200: {
+          content: {
+            'text/event-stream': string;
+          };
+        };
+      };
+    };
+  };
+  '/{o}/{p}/envs/{envName}/promote': {
+    post: {
+      parameters: {
+        path: {
+          envName: string;
+          o: string;
+          p: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['PromoteBody'];
+        };
+      };
+      responses: {
+        200: {
+          content: {
+            'application/json': components['schemas']['PromotedView'];
+          };
+        };
       };
     };
   };
@@ -400,6 +485,84 @@ export interface paths {
       };
     };
   };
+  '/{o}/{p}/trusts': {
+    get: {
+      parameters: {
+        query?: {
+          cursor?: string;
+          limit?: number;
+        };
+        path: {
+          o: string;
+          p: string;
+        };
+      };
+      responses: {
+        200: {
+          content: {
+            'application/json': components['schemas']['TrustView'][];
+          };
+        };
+      };
+    };
+    post: {
+      parameters: {
+        path: {
+          o: string;
+          p: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['TrustBody'];
+        };
+      };
+      responses: {
+        201: {
+          content: {
+            'application/json': components['schemas']['TrustView'];
+          };
+        };
+      };
+    };
+  };
+  '/{o}/{p}/trusts/{id}': {
+    delete: {
+      parameters: {
+        path: {
+          id: string;
+          o: string;
+          p: string;
+        };
+      };
+      responses: {
+        204: unknown;
+      };
+    };
+  };
+  '/{o}/{p}/trusts/{id}/simulate': {
+    post: {
+      parameters: {
+        path: {
+          id: string;
+          o: string;
+          p: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['SimulationBody'];
+        };
+      };
+      responses: {
+        200: {
+          content: {
+            'application/json': components['schemas']['SimulationView'];
+          };
+        };
+      };
+    };
+  };
   '/api/v2/users/{user}/secrets': {
     get: {
       parameters: {
@@ -560,6 +723,39 @@ export interface paths {
         200: {
           content: {
             'application/json': components['schemas']['EventView'][];
+          };
+        };
+      };
+    };
+  };
+  '/auth/federation/token': {
+    post: {
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['ExchangeBody'];
+          'application/x-www-form-urlencoded': components['schemas']['ExchangeBody'];
+        };
+      };
+      responses: {
+        200: {
+          content: {
+            'application/json': components['schemas']['ExchangedTokenView'];
+          };
+        };
+      };
+    };
+  };
+  '/auth/invitations/accept': {
+    post: {
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['AcceptanceBody'];
+        };
+      };
+      responses: {
+        200: {
+          content: {
+            'application/json': components['schemas']['AcceptedView'];
           };
         };
       };
@@ -867,6 +1063,27 @@ export interface paths {
       };
     };
   };
+  '/orgs/{o}/exposure': {
+    get: {
+      parameters: {
+        query?: {
+          actor?: string;
+          secret?: string;
+          since?: string;
+        };
+        path: {
+          o: string;
+        };
+      };
+      responses: {
+        200: {
+          content: {
+            'application/json': components['schemas']['ExposureView'][];
+          };
+        };
+      };
+    };
+  };
   '/orgs/{o}/grants': {
     get: {
       parameters: {
@@ -907,6 +1124,58 @@ export interface paths {
     };
   };
   '/orgs/{o}/grants/{id}': {
+    delete: {
+      parameters: {
+        path: {
+          id: string;
+          o: string;
+        };
+      };
+      responses: {
+        204: unknown;
+      };
+    };
+  };
+  '/orgs/{o}/invitations': {
+    get: {
+      parameters: {
+        query?: {
+          cursor?: string;
+          limit?: number;
+        };
+        path: {
+          o: string;
+        };
+      };
+      responses: {
+        200: {
+          content: {
+            'application/json': components['schemas']['InvitationView'][];
+          };
+        };
+      };
+    };
+    post: {
+      parameters: {
+        path: {
+          o: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['InvitationBody'];
+        };
+      };
+      responses: {
+        201: {
+          content: {
+            'application/json': components['schemas']['NewInvitationView'];
+          };
+        };
+      };
+    };
+  };
+  '/orgs/{o}/invitations/{id}': {
     delete: {
       parameters: {
         path: {
@@ -1062,6 +1331,93 @@ export interface paths {
       };
     };
   };
+  '/orgs/{o}/roles': {
+    get: {
+      parameters: {
+        query?: {
+          cursor?: string;
+          limit?: number;
+        };
+        path: {
+          o: string;
+        };
+      };
+      responses: {
+        200: {
+          content: {
+            'application/json': components['schemas']['RoleView'][];
+          };
+        };
+      };
+    };
+    post: {
+      parameters: {
+        path: {
+          o: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['RoleBody'];
+        };
+      };
+      responses: {
+        201: {
+          content: {
+            'application/json': components['schemas']['RoleView'];
+          };
+        };
+      };
+    };
+  };
+  '/orgs/{o}/roles/{role}': {
+    get: {
+      parameters: {
+        path: {
+          o: string;
+          role: string;
+        };
+      };
+      responses: {
+        200: {
+          content: {
+            'application/json': components['schemas']['RoleView'];
+          };
+        };
+      };
+    };
+    put: {
+      parameters: {
+        path: {
+          o: string;
+          role: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['RolePermissionsBody'];
+        };
+      };
+      responses: {
+        200: {
+          content: {
+            'application/json': components['schemas']['RoleView'];
+          };
+        };
+      };
+    };
+    delete: {
+      parameters: {
+        path: {
+          o: string;
+          role: string;
+        };
+      };
+      responses: {
+        204: unknown;
+      };
+    };
+  };
   '/readyz': {
     get: {
       responses: {
@@ -1077,6 +1433,15 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
   schemas: {
+    AcceptanceBody: {
+      token: string;
+    };
+    AcceptedView: {
+      environment?: string;
+      org: string;
+      project?: string;
+      role: string;
+    };
     ActorView: {
       id: string | null;
       name: string | null;
@@ -1086,6 +1451,21 @@ export interface components {
     AuthorView: {
       name: string | null;
       type: string;
+    };
+    ChangeBody: {
+      description?: string | null;
+      name: string;
+      /** @enum {string} */
+      op: 'declare' | 'describe' | 'set' | 'delete';
+      value?: string;
+    };
+    ChangesBody: {
+      changes: components['schemas']['ChangeBody'][];
+      ifRevision?: number;
+    };
+    ChangesView: {
+      applied: number;
+      revision: number;
     };
     CoderOwnSecretsView: {
       secrets: components['schemas']['CoderOwnSecretView'][];
@@ -1131,6 +1511,18 @@ export interface components {
       deleted: true;
       name: string;
     };
+    DiffView: {
+      name: string;
+      /** @enum {string} */
+      state:
+        | 'same'
+        | 'different'
+        | 'only-in-from'
+        | 'only-in-to'
+        | 'no-value-in-from'
+        | 'no-value-in-to'
+        | 'no-value';
+    };
     EnvironmentBody: {
       name: string;
     };
@@ -1163,6 +1555,32 @@ export interface components {
       resource: components['schemas']['ResourceView'];
       seq: number;
       userAgent: string;
+    };
+    ExchangeBody: {
+      audience: string;
+      /** @enum {string} */
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange';
+      /** @enum {string} */
+      requested_token_type?: 'urn:ietf:params:oauth:token-type:access_token';
+      subject_token: string;
+      /** @enum {string} */
+      subject_token_type:
+        'urn:ietf:params:oauth:token-type:jwt' | 'urn:ietf:params:oauth:token-type:id_token';
+    };
+    ExchangedTokenView: {
+      access_token: string;
+      expires_in: number;
+      /** @enum {string} */
+      issued_token_type: 'urn:ietf:params:oauth:token-type:access_token';
+      /** @enum {string} */
+      token_type: 'Bearer';
+    };
+    ExposureView: {
+      environment: string;
+      project: string;
+      readers: components['schemas']['ReaderView'][];
+      secret: string;
+      version: number;
     };
     GrantBody: {
       environment?: string;
@@ -1206,6 +1624,34 @@ export interface components {
         | 'audit:read'
         | 'org:manage';
     };
+    InvitationBody: {
+      /** Format: email */
+      email?: string;
+      environment?: string;
+      /** Format: date-time */
+      expiresAt?: string;
+      project?: string;
+      role: string;
+    };
+    InvitationView: {
+      /** Format: date-time */
+      createdAt: string;
+      createdBy: components['schemas']['InviterView'];
+      /** Format: email */
+      email?: string;
+      environment?: string;
+      /** Format: date-time */
+      expiresAt: string;
+      /** Format: uuid */
+      id: string;
+      project?: string;
+      role: string;
+    };
+    InviterView: {
+      name: string;
+      /** @enum {string} */
+      type: 'user' | 'service-token';
+    };
     LoginBody: {
       login: string;
       /** Format: password */
@@ -1229,6 +1675,26 @@ export interface components {
     MemberView: {
       grants: components['schemas']['MemberGrantView'][];
       user: components['schemas']['MemberUserView'];
+    };
+    MismatchView: {
+      actual: string | number | boolean | unknown[] | null;
+      claim: string;
+      expected: string | string[];
+    };
+    NewInvitationView: {
+      /** Format: date-time */
+      createdAt: string;
+      createdBy: components['schemas']['InviterView'];
+      /** Format: email */
+      email?: string;
+      environment?: string;
+      /** Format: date-time */
+      expiresAt: string;
+      /** Format: uuid */
+      id: string;
+      project?: string;
+      role: string;
+      token: string;
     };
     NewPersonalTokenView: {
       /** Format: date-time */
@@ -1305,6 +1771,21 @@ export interface components {
       name: string;
       slug: string;
     };
+    PromoteBody: {
+      from: string;
+      ifRevision?: number;
+      names?: string[];
+    };
+    PromotedView: {
+      promoted: string[];
+      revision: number;
+    };
+    ReaderView: {
+      actor: components['schemas']['ActorView'];
+      /** Format: date-time */
+      lastReadAt: string;
+      reads: number;
+    };
     ReadinessView: {
       declared: number;
       missing: string[];
@@ -1322,6 +1803,51 @@ export interface components {
       project?: string;
       secret?: string;
       version?: number;
+    };
+    RoleBody: {
+      name: string;
+      permissions: (
+        | 'secrets:read'
+        | 'secrets:write'
+        | 'secrets:set-value'
+        | 'secrets:get-value'
+        | 'environments:write'
+        | 'projects:write'
+        | 'tokens:manage'
+        | 'members:manage'
+        | 'audit:read'
+        | 'org:manage'
+      )[];
+    };
+    RolePermissionsBody: {
+      name?: string;
+      permissions: (
+        | 'secrets:read'
+        | 'secrets:write'
+        | 'secrets:set-value'
+        | 'secrets:get-value'
+        | 'environments:write'
+        | 'projects:write'
+        | 'tokens:manage'
+        | 'members:manage'
+        | 'audit:read'
+        | 'org:manage'
+      )[];
+    };
+    RoleView: {
+      name: string;
+      permissions: (
+        | 'secrets:read'
+        | 'secrets:write'
+        | 'secrets:set-value'
+        | 'secrets:get-value'
+        | 'environments:write'
+        | 'projects:write'
+        | 'tokens:manage'
+        | 'members:manage'
+        | 'audit:read'
+        | 'org:manage'
+      )[];
     };
     RollbackBody: {
       version: number;
@@ -1388,10 +1914,51 @@ export interface components {
       password: string;
       username: string;
     };
+    SimulationBody: {
+      claims?: {
+        [key: string]: unknown;
+      };
+      subject_token?: string;
+    };
+    SimulationView: {
+      matches: boolean;
+      mismatches: components['schemas']['MismatchView'][];
+    };
     TokenFields: {
       /** Format: date-time */
       expiresAt?: string;
       name: string;
+    };
+    TrustBody: {
+      audience: string;
+      claims: {
+        [key: string]: string | string[];
+      };
+      envName?: string;
+      /** Format: uri */
+      issuer: string;
+      name: string;
+      role: string;
+      ttlSeconds: number;
+    };
+    TrustView: {
+      audience: string;
+      claims: {
+        [key: string]: string | string[];
+      };
+      /** Format: date-time */
+      createdAt: string;
+      createdBy: components['schemas']['MakerView'];
+      envName: string | null;
+      /** Format: uuid */
+      id: string;
+      /** Format: uri */
+      issuer: string;
+      /** Format: date-time */
+      lastUsedAt: string | null;
+      name: string;
+      role: string;
+      ttlSeconds: number;
     };
     UpdateCoderSecretBody: {
       description?: string | null;

@@ -1,5 +1,6 @@
 import type { CommandSpec, GroupSpec } from '../command.js';
 import { accountCommands } from './account.js';
+import { runCommands } from './run.js';
 import { secretCommands } from './secrets.js';
 import { valueCommands } from './values.js';
 
@@ -8,4 +9,5 @@ export const COMMANDS: readonly (CommandSpec | GroupSpec)[] = [
   ...accountCommands,
   ...secretCommands,
   ...valueCommands,
+  ...runCommands,
 ];

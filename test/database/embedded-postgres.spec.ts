@@ -37,8 +37,7 @@ async function start(dataDir: string, options: Partial<EmbeddedPostgresOptions> 
 /** The same in a process of its own, which can be killed. */
 async function startElsewhere(dataDir: string): Promise<{ child: ChildProcess; url: string }> {
   const program = `
-    import { register } from 'node:module';
-    register(${JSON.stringify(new URL('../support/typescript-loader.mjs', import.meta.url).href)});
+    await import(${JSON.stringify(new URL('../../scripts/typescript.mjs', import.meta.url).href)});
     const { startEmbeddedPostgres } = await import(${JSON.stringify(new URL('../../src/database/embedded-postgres.ts', import.meta.url).href)});
     const server = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, log: () => {} });
     const finish = async () => { await server.stop(); process.exit(0); };

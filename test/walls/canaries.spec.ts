@@ -1,5 +1,6 @@
 import { TestApp } from '../support/app.js';
 import type { Client } from '../support/client.js';
+import { Listener } from '../support/listener.js';
 import type { Environment } from '../support/world.js';
 
 /** Values that stand nowhere else in the world, sent through every route and failure. */
@@ -93,11 +94,41 @@ describe('canaries', () => {
     await say(owner.put('/auth/password', { current: `${password}-wrong`, new: `${password}-new` }));
     await say(owner.delete(`${path}/A`));
     await say(owner.post(`${path}/A/restore`));
+    await exerciseMany();
     // A failure in the middle of a write: the log tells of it, without what was to be written.
     await app.sql.query('alter table secret_versions rename to hidden_versions');
     await say(owner.put(`${path}/A/value`, { value: misplaced }));
+    await say(owner.post(`${env.path}/changes`, { changes: [{ op: 'set', name: 'A', value: misplaced }] }));
+    await say(owner.post('/acme/web/envs/next/promote', { from: 'prod' }));
     await say(pipeline.get(`${env.path}/values`));
     await app.sql.query('alter table hidden_versions rename to secret_versions');
+  }
+
+  /** Many secrets at once: changed, written as files, compared, promoted, listened to. */
+  async function exerciseMany(): Promise<void> {
+    const { value, second, misplaced } = CANARIES;
+    const change = (step: object, client = owner, key = 'once') =>
+      client.post(`${env.path}/changes`, { changes: [step] }).set('idempotency-key', key);
+    await say(change({ op: 'set', name: 'A', value }));
+    await say(change({ op: 'set', name: 'A', value }));
+    await say(change({ op: 'set', name: 'A', value: misplaced }));
+    await say(change({ op: 'set', name: 'MISSING', value: misplaced }, owner, 'other'));
+    await say(change({ op: 'declare', name: 'B', value: misplaced }, owner, 'other'));
+    await say(change({ op: 'set', name: `${misplaced} `, value: 7 }, owner, 'other'));
+    await say(change({ op: 'set', name: 'A', value: misplaced }, pipeline, 'other'));
+    await say(change({ op: 'set', name: 'A', value: `${second}\r\n${value}` }, owner, 'other'));
+    for (const format of ['docker', 'dotenv', 'gitlab-dotenv', 'github-env&name=x', 'k8s&namespace=X']) {
+      await say(pipeline.get(`${env.path}/values?format=${format}`));
+    }
+    await say(pipeline.get(`${env.path}/values?format=shell`), true);
+    await say(owner.post('/acme/web/environments', { name: 'next' }));
+    await say(owner.post('/acme/web/envs/next/promote', { from: 'prod' }));
+    await say(owner.post('/acme/web/envs/next/promote', { from: 'prod', names: ['MISSING'] }));
+    await say(owner.get('/acme/web/diff?from=prod&to=next'));
+    const listener = await Listener.open(`${app.url}${env.path}/events`, owner.credential ?? '', 0);
+    await listener.upTo(1);
+    answers.push(listener.text);
+    listener.close();
   }
 
   const found = (haystack: string, needles: readonly string[]) =>

@@ -47,17 +47,24 @@ function isolate(table: string, column: string, current: string): string {
   `;
 }
 
-// A role belongs to the whole server: parallel migrations of two databases may both try to make it.
+// A role belongs to the whole server: it may be there already, made for another database or by somebody with more rights than this login,
+// and parallel migrations of two databases may both try to make it. A login that cannot take it may still migrate for one that serves.
+// From version 16 on the maker of a role is its member without the right to take it (SET), so that is what has to be asked for.
 const ROLE = `
   do $$ begin
-    create role coffer_app nologin nobypassrls;
+    if not exists (select from pg_roles where rolname = 'coffer_app') then
+      create role coffer_app nologin nobypassrls;
+    end if;
   exception when duplicate_object or unique_violation then null;
   end $$;
-  do $$ begin
-    if not pg_has_role(current_user, 'coffer_app', 'member') then
+  do $$
+  declare
+    needed constant text := case when current_setting('server_version_num')::integer < 160000 then 'MEMBER' else 'SET' end;
+  begin
+    if not pg_has_role(current_user, 'coffer_app', needed) then
       execute format('grant coffer_app to %I', current_user);
     end if;
-  exception when unique_violation then null;
+  exception when unique_violation or insufficient_privilege then null;
   end $$;
 `;
 

@@ -7,7 +7,7 @@ import { config as readSettings, ConfigError, type Config } from './config/confi
 import { createApp } from './create-app.js';
 import { LocalKeyProvider } from './crypto/local-key.provider.js';
 import { readPreviousRootKey, readRootKey } from './crypto/root-key.js';
-import { serviceDataSource } from './data-source.js';
+import { openServicePool } from './data-source.js';
 import { startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { migrate } from './database/migrate.js';
 import { JsonLog } from './http/log.js';
@@ -40,7 +40,7 @@ async function start(config: Config, log: JsonLog, running: Running): Promise<vo
   const databaseUrl = await prepareDatabase(config, log, running);
   const root = await readRootKey(config.rootKey, config.dataDir);
   const previous = await readPreviousRootKey(config.previousRootKey, config.dataDir);
-  const dataSource = await serviceDataSource(databaseUrl, log).initialize();
+  const dataSource = await openServicePool(databaseUrl, log);
   running.dataSource = dataSource;
   const app = await createApp({ config, dataSource, keyProvider: new LocalKeyProvider(root, previous) }, log);
   running.app = app;

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, hkdfSync, randomBytes, type KeyObjec
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { firstRow, rows } from '../database/transaction.js';
-import { KEY_BYTES } from './envelope.js';
+import { KEY_BYTES, SealBroken } from './envelope.js';
 import type { KeyProvider } from './key-provider.js';
 
 const PURPOSE = 'service';
@@ -18,7 +18,7 @@ export class ServiceKeys {
   /** Reads the secret, or makes it when this is the first start on this database. */
   static async load(database: Database, provider: KeyProvider): Promise<ServiceKeys> {
     const stored = (await readWrapped(database)) ?? (await makeWrapped(database, provider));
-    return new ServiceKeys(await provider.unwrap(stored, PURPOSE));
+    return new ServiceKeys(await unwrap(provider, stored));
   }
 
   derive(purpose: string): Buffer {
@@ -35,6 +35,18 @@ export class ServiceKeys {
       type: 'pkcs8',
     });
     return { privateKey, publicKey: createPublicKey(privateKey) };
+  }
+}
+
+async function unwrap(provider: KeyProvider, wrapped: Uint8Array): Promise<Uint8Array> {
+  try {
+    return await provider.unwrap(wrapped, PURPOSE);
+  } catch (error) {
+    if (!(error instanceof SealBroken)) throw error;
+    throw new Error(
+      'This database was made under another root key. Start with that one; while it is being rotated, name it in COFFER_PREVIOUS_ROOT_KEY_FILE.',
+      { cause: error },
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import { PersonalSecrets1763700100000 } from '../../migrations/1763700100000-per
 import { ChangesAndEvents1763700200000 } from '../../migrations/1763700200000-changes-and-events.js';
 import { Federation1763700300000 } from '../../migrations/1763700300000-federation.js';
 import { Invitations1763700400000 } from '../../migrations/1763700400000-invitations.js';
+import { DatabaseUnusable } from './database-unusable.js';
 
 const MIGRATIONS = [
   Foundation1763700000000,
@@ -16,8 +17,19 @@ const MIGRATIONS = [
 // Two nodes that start at once must not migrate at once.
 const MIGRATION_LOCK = 7_263_337;
 
-/** Brings a database to this version's tables. `url` is a login that may create tables and roles. Returns what it ran, by name. */
+/**
+ * Brings a database to this version's tables. `url` is a login that may create tables, and the role `coffer_app` where that is missing.
+ * Returns what it ran, by name. Throws `DatabaseUnusable`.
+ */
 export async function migrate(url: string): Promise<string[]> {
+  try {
+    return await runMigrations(url);
+  } catch (error) {
+    throw DatabaseUnusable.whileMigrating(error);
+  }
+}
+
+async function runMigrations(url: string): Promise<string[]> {
   const dataSource = await new DataSource({
     type: 'postgres',
     url,

@@ -13,6 +13,11 @@ function refusalOf(error: unknown): Refusal | null {
   return { code: cause.code, constraint };
 }
 
+/** The SQLSTATE of what PostgreSQL refused, or undefined when it was not PostgreSQL. */
+export function sqlStateOf(error: unknown): string | undefined {
+  return refusalOf(error)?.code;
+}
+
 /** Whether the error is a broken unique constraint or unique index of that name. */
 export function breaksUnique(error: unknown, constraint: string): boolean {
   const refusal = refusalOf(error);

@@ -16,7 +16,7 @@ import {
   type Stats,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { EXIT, Failure, systemCode, systemReason } from './failure.js';
 
 // Files that hold secrets. Each is written under a temporary name beside its place and then moved there, so that a reader
@@ -27,13 +27,23 @@ export const PRIVATE_FOLDER = 0o700;
 
 type Bytes = string | Uint8Array;
 
-/** Makes or replaces a file. `mode` is that of a new one; with `keepMode`, one that exists keeps its own, and its owner. */
-export function writeFile(path: string, data: Bytes, mode: number, keepMode = false): void {
+export type Manner = Readonly<{
+  /** Of a new file. */
+  mode: number;
+  /** A file that is there keeps its mode and its owner. */
+  keepsMode?: boolean;
+  /** A symbolic link in the last part gives way to the file; else it is refused. It is never followed. */
+  replacesLink?: boolean;
+}>;
+
+/** Makes or replaces a file. */
+export function writeFile(path: string, data: Bytes, manner: Manner): void {
   attempt(path, () => {
-    const present = presentFile(path);
+    const present = presentFile(path, manner.replacesLink === true);
+    const kept = manner.keepsMode === true ? present : null;
     const temporary = writeBeside(path, data, (file) => {
-      fchmodSync(file, keepMode && present !== null ? present.mode & 0o7777 : mode);
-      if (keepMode && present !== null) keepOwner(file, present);
+      fchmodSync(file, kept === null ? manner.mode : kept.mode & 0o7777);
+      if (kept !== null) keepOwner(file, kept);
     });
     moveOver(temporary, path);
   });
@@ -76,12 +86,15 @@ export function readNamedFile(path: string, most = Number.POSITIVE_INFINITY): Ui
   }
 }
 
-/** What stands there now, when it is a file or nothing; the link itself and not what it points to. */
-function presentFile(path: string): Stats | null {
+/** What stands there now, when it is a file; null when it is nothing, or a link that gives way. */
+function presentFile(path: string, replacesLink: boolean): Stats | null {
   const present = lstatSync(path, { throwIfNoEntry: false });
-  if (present === undefined || present.isSymbolicLink()) return null;
+  if (present === undefined) return null;
   if (present.isFile()) return present;
-  throw new Failure(EXIT.failed, `${path} cannot be written: it is there already and is no file.`);
+  // `/dev/stdout` is a link, and the system's.
+  if (present.isSymbolicLink() && replacesLink && dirname(resolve(path)) !== '/dev') return null;
+  const what = present.isSymbolicLink() ? 'a symbolic link' : 'no file';
+  throw new Failure(EXIT.failed, `${path} cannot be written: what is there already is ${what}.`);
 }
 
 function writeBeside(path: string, data: Bytes, prepare: (file: number) => void): string {

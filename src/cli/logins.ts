@@ -94,7 +94,8 @@ export async function changeLogins<T>(change: (logins: Logins) => Promise<readon
   try {
     const present = readLogins();
     const [changed, result] = await change(present);
-    if (changed !== present) writeFile(path, `${JSON.stringify(changed, null, 2)}\n`, PRIVATE_FILE);
+    if (changed !== present)
+      writeFile(path, `${JSON.stringify(changed, null, 2)}\n`, { mode: PRIVATE_FILE, replacesLink: true });
     return result;
   } finally {
     unlock();

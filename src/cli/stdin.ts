@@ -15,8 +15,8 @@ export function isInteractive(): boolean {
   return isatty(0);
 }
 
-/** Everything on stdin, up to a little more than the largest value. */
-export async function readStdin(waitingFor: string): Promise<Uint8Array> {
+/** Everything on stdin; of what is larger than `most`, a little more than that. */
+export async function readStdin(waitingFor: string, most = LARGEST_VALUE): Promise<Uint8Array> {
   const hint = setTimeout(() => {
     say(`coffer: waiting for ${waitingFor} on stdin …`);
   }, HINT_AFTER_MS);
@@ -27,7 +27,7 @@ export async function readStdin(waitingFor: string): Promise<Uint8Array> {
       clearTimeout(hint);
       chunks.push(chunk);
       size += chunk.length;
-      if (size > LARGEST_VALUE) break;
+      if (size > most) break;
     }
   } catch {
     throw new Failure(EXIT.failed, 'stdin cannot be read.');

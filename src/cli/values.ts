@@ -36,7 +36,10 @@ export async function readValues(call: Call): Promise<Values> {
 
 function inOurWords(call: Call, error: unknown): unknown {
   if (!(error instanceof Refused) || error.code !== 'values_missing') return error;
-  return valuesMissing(call, error.details.map(({ name }) => String(name)));
+  return valuesMissing(
+    call,
+    error.details.map(({ name }) => String(name)),
+  );
 }
 
 function valuesMissing(call: Call, names: readonly string[]): Failure {

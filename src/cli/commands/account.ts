@@ -179,7 +179,7 @@ function nameIn(me: Me): string {
 async function use(call: Call): Promise<void> {
   const environment = nameOf(environmentArgument(call.argument(0)));
   const path = join(process.cwd(), '.coffer.json');
-  writeFile(path, `${JSON.stringify({ env: environment }, null, 2)}\n`, 0o644, true);
+  writeFile(path, `${JSON.stringify({ env: environment }, null, 2)}\n`, { mode: 0o644, keepsMode: true });
   say(`${environment} is chosen for this folder (${basename(path)}).`);
 }
 

@@ -15,7 +15,7 @@ export class TargetFiles {
         writeNewFile(path, value, PRIVATE_FILE);
         this.#made.add(path);
       } else {
-        writeFile(path, value, PRIVATE_FILE, true);
+        writeFile(path, value, { mode: PRIVATE_FILE, keepsMode: true, replacesLink: true });
       }
     }
     const wanted = new Set(files.map(({ path }) => path));

@@ -7,6 +7,9 @@ const MIB = 1024 * 1024;
 const DEEPEST = 32;
 const MOST_FIELDS = 100;
 
+/** RFC 9110, 8.3.1. */
+const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/;
+
 /**
  * A body that could not be read. It takes the body's place until the guards have decided: nobody learns from a 400 what a 401 or a 403 would
  * have hidden. The answer interceptor throws it.
@@ -25,6 +28,11 @@ export function readBodies(
   takesForms: (path: string) => boolean,
 ): void {
   fastify.removeAllContentTypeParsers();
+  // Fastify refuses what is no media type at all before the guards have been asked: to it all of these are one unknown type.
+  fastify.addHook('onRequest', async ({ headers }) => {
+    const type = headers['content-type'];
+    if (type !== undefined && !MEDIA_TYPE.test(type)) headers['content-type'] = 'application/octet-stream';
+  });
   fastify.addContentTypeParser(
     'application/json',
     async (request: FastifyRequest, payload: AsyncIterable<Buffer>) => {
@@ -35,18 +43,20 @@ export function readBodies(
   fastify.addContentTypeParser(
     'application/x-www-form-urlencoded',
     async (request: FastifyRequest, payload: Readable) => {
-      if (!takesForms(request.url)) return unsupported(payload);
+      if (!takesForms(request.url)) return unsupported(request, payload);
       const bytes = await readUpTo(payload, limitOf(request.url) * MIB, request.headers['content-length']);
       return bytes === null ? tooLarge(limitOf(request.url)) : parseForm(bytes);
     },
   );
-  fastify.addContentTypeParser('*', async (_request: FastifyRequest, payload: Readable) =>
-    unsupported(payload),
+  fastify.addContentTypeParser('*', async (request: FastifyRequest, payload: Readable) =>
+    unsupported(request, payload),
   );
 }
 
-function unsupported(payload: Readable): UnreadableBody {
+/** A type without a body says nothing: `curl -d ''` sends one. */
+function unsupported(request: FastifyRequest, payload: Readable): UnreadableBody | undefined {
   payload.resume();
+  if (request.headers['content-length'] === '0') return undefined;
   const problem = 'The body must be JSON, with Content-Type: application/json.';
   return new UnreadableBody(new CofferError('unsupported_media_type', problem));
 }

@@ -7,6 +7,7 @@ import { carryOrigin } from '../access/route-policy.js';
 import { Address } from '../access/address.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/token.js';
+import { InvalidRequest } from '../errors/errors.js';
 import { isExchange } from '../identity/federation/exchange.errors.js';
 import { AuthenticateGuard } from './authenticate.guard.js';
 import { readBodies } from './body.js';
@@ -15,6 +16,7 @@ import { KnownPaths, LONGEST_PARAMETER, refuseMethod } from './method-not-allowe
 import { refuseOldClient } from './min-client.js';
 import { Metrics } from './metrics.js';
 import { RateLimit } from './rate-limit.js';
+import { answerUnreadable } from './unreadable.js';
 
 /** The one route whose bodies may be larger: many changes at once. */
 const CHANGES = /^\/[^/]+\/[^/]+\/envs\/[^/]+\/changes(?:\?|$)/;
@@ -32,6 +34,9 @@ export function httpAdapter(): FastifyAdapter {
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
     bodyLimit: 9 * 1024 * 1024,
+    clientErrorHandler: answerUnreadable,
+    // Node's own refusal of a request without Host carries none of our headers: ours is below.
+    http: { requireHostHeader: false },
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       writeCommonHeaders(request, reply);
       send(logger, error, request, reply);
@@ -59,6 +64,9 @@ export function setUpHttp(app: NestFastifyApplication, trustedProxies: readonly 
       userAgent: (request.headers['user-agent'] ?? '').slice(0, LONGEST_USER_AGENT),
       requestId: request.id,
     });
+    if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
+      throw new InvalidRequest([], 'The request names no host.');
+    }
     if (minimum !== null) refuseOldClient(request.url, request.headers['user-agent'] ?? '', minimum);
     pathAt ??= paths.finder();
     await refuseMethod(request, pathAt, () =>

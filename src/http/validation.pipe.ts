@@ -4,6 +4,7 @@ import { validateSync, type ValidationError } from 'class-validator';
 import { InvalidRequest, type FieldProblem } from '../errors/errors.js';
 
 const LONGEST_FIELD_NAME = 100;
+const UNKNOWN_FIELD = 'is not a field of this request';
 
 /** Bodies and queries against their classes: unknown fields are refused, and all problems come back together, never with the input. */
 @Injectable()
@@ -28,18 +29,26 @@ export function validated(shape: ClassConstructor<unknown>, input: unknown): unk
     forbidUnknownValues: true,
     validationError: { target: false, value: false },
   });
-  if (errors.length > 0) throw new InvalidRequest(errors.flatMap((error) => problemsOf(error, '')));
+  const problems = [
+    ...leftOut(input, instance as object),
+    ...errors.flatMap((error) => problemsOf(error, '')),
+  ];
+  if (problems.length > 0) throw new InvalidRequest(problems);
   return instance;
+}
+
+/** Fields like `constructor` and `toString`, which class-transformer drops without a word: nothing is ever ignored here. */
+function leftOut(input: object, instance: object): FieldProblem[] {
+  return Object.keys(input)
+    .filter((name) => !Object.hasOwn(instance, name))
+    .map((name) => ({ field: name.slice(0, LONGEST_FIELD_NAME), error: UNKNOWN_FIELD }));
 }
 
 function problemsOf(error: ValidationError, prefix: string): FieldProblem[] {
   const field = prefix + error.property.slice(0, LONGEST_FIELD_NAME);
   const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
     field,
-    error:
-      rule === 'whitelistValidation'
-        ? 'is not a field of this request'
-        : withoutName(message, error.property),
+    error: rule === 'whitelistValidation' ? UNKNOWN_FIELD : withoutName(message, error.property),
   }));
   return [...own, ...(error.children ?? []).flatMap((child) => problemsOf(child, `${field}.`))];
 }

@@ -40,6 +40,28 @@ describe('what happens to every request', () => {
       expect(body).toEqual({ error: expect.any(String), code: 'invalid_request' });
     });
 
+    it.each([
+      ['a method that HTTP does not have', 'FOO /orgs HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+      ['bytes of another protocol', '\x16\x03\x01\x00\xa5\x01\r\n\r\n', 400],
+      ['letters in a path that must be escaped', 'GET /orgs/\u00e4 HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+      [
+        'two lengths',
+        'POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}',
+        400,
+      ],
+      ['no host', 'GET /orgs HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
+      ['headers without an end', `GET /orgs HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+    ])('carry them when it is no request at all, in the same form: %s', async (_, bytes, status) => {
+      const [head = '', body = ''] = (await rawRequest(app.url, bytes)).split('\r\n\r\n');
+      expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${String(status)} `));
+      expect(/^x-request-id: (.*)$/im.exec(head)?.[1]).toMatch(UUID);
+      expect(head).toMatch(/^cache-control: no-store$/im);
+      expect(JSON.parse(body)).toEqual({
+        error: expect.any(String),
+        code: status === 431 ? 'too_large' : 'invalid_request',
+      });
+    });
+
     it('do not name the software', async () => {
       const { headers } = await app.as(null).get('/healthz').expect(200);
       expect(Object.keys(headers)).not.toContain('x-powered-by');
@@ -249,6 +271,46 @@ describe('what happens to every request', () => {
         .set('content-type', 'text/plain')
         .send(broken)
         .expect(403);
+    });
+
+    it.each(['', 'json', 'application/json, text/plain', 'text/'])(
+      '415, and 401 first: what is no type at all, %j',
+      async (type) => {
+        const send = (headers: object): Promise<Response> =>
+          fetch(`${app.url}/orgs`, {
+            method: 'POST',
+            headers: { 'content-type': type, ...headers },
+            body: '{"slug":"typed"}',
+          });
+        expect((await send({})).status).toBe(401);
+        expect((await send({ authorization: `Bearer ${owner.token}` })).status).toBe(415);
+      },
+    );
+
+    it('a type without a body is no body', async () => {
+      const { token } = await app.world.user('leaving');
+      await app
+        .as(token)
+        .post('/auth/logout')
+        .set({ 'content-type': 'application/x-www-form-urlencoded', 'content-length': '0' })
+        .expect(204);
+    });
+
+    it.each(['constructor', 'toString', 'hasOwnProperty', 'valueOf', '__defineGetter__', 'prototype'])(
+      '400: a field that every object has is not a field of a request: %s',
+      async (name) => {
+        const { body } = await app
+          .as(owner)
+          .post(path, { slug: 'inherited', [name]: {} })
+          .expect(400);
+        expect(body.details).toEqual([{ field: name, error: 'is not a field of this request' }]);
+        const query = await app.as(owner).get(`${path}?limit=1&${name}=1`).expect(400);
+        expect(query.body.details).toEqual([{ field: name, error: 'is not a field of this request' }]);
+      },
+    );
+
+    it('400: a parameter named like the prototype of an object', async () => {
+      await app.as(owner).get(`${path}?limit=1&__proto__=1`).expect(400);
     });
 
     it('400: a field where a route takes none', async () => {

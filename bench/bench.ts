@@ -3,11 +3,16 @@
 
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { measureRow } from './measure.js';
+import { measureCommands } from './commands.js';
+import { judgeAmount, measureRow } from './measure.js';
 import { residentMiB } from './memory.js';
 import { optionsFrom, USAGE, type Options } from './options.js';
+import { draw } from './picture.js';
+import { profile } from './profile.js';
 import { MILLION, millionRowsOf, ROUTES, rowsOf, SMALL, type Row } from './rows.js';
+import { say } from './say.js';
 import { WrongAnswer } from './series.js';
+import { soak } from './soak.js';
 import { Stage, type Site } from './stage.js';
 import { isGood, tableOf, type Line } from './table.js';
 
@@ -19,7 +24,12 @@ async function main(options: Options): Promise<number> {
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   try {
-    const lines = await measureAll(stage, options);
+    if (options.mode === 'profile') return await profile(stage);
+    say('Laying the data …');
+    const site = await stage.addSite('few', SMALL);
+    if (options.mode === 'picture') return await draw(stage, site);
+    const lines =
+      options.mode === 'soak' ? await soak(stage, site, options) : await measureAll(stage, site, options);
     console.log(tableOf(lines));
     await writeFile(new URL('results.json', import.meta.url), resultsOf(lines, options));
     return lines.every(isGood) ? 0 : 1;
@@ -28,13 +38,15 @@ async function main(options: Options): Promise<number> {
   }
 }
 
-async function measureAll(stage: Stage, options: Options): Promise<Line[]> {
-  say('Laying the data …');
-  const site = await stage.addSite('few', SMALL);
+async function measureAll(stage: Stage, site: Site, options: Options): Promise<Line[]> {
   const service = { url: site.service.url, kind: 'service' } as const;
   const floor = { url: await stage.addFloor(site), kind: 'floor' } as const;
   const lines = await measureRows(stage, site, rowsOf(service, floor, site.data), options);
-  lines.push(memoryOf(site));
+  // After the rows, so that whatever they left behind is in it.
+  const resident = residentMiB(site.service.child.pid);
+  const most = { most: MOST_RESIDENT_MIB };
+  lines.push(judgeAmount('memory of the process after these', 'MiB', resident, most));
+  lines.push(...(await measureCommands(site, options)));
   if (!options.million) {
     return [...lines, { title: 'the same among a million secrets', skipped: 'not with --quick' }];
   }
@@ -54,14 +66,14 @@ async function measureRows(
   const description = await (await fetch(`${site.service.url}/openapi.json`)).text();
   const lines: Line[] = [];
   for (const row of rows) {
-    if (options.only !== null && !row.title.includes(options.only)) continue;
     const route = ROUTES[row.title];
+    if (options.only !== null && !row.title.includes(options.only)) continue;
     if (route !== undefined && !description.includes(`"${route}"`)) {
       lines.push({ title: row.title, skipped: 'not yet' });
-      continue;
+    } else {
+      say(row.title);
+      lines.push(...(await measured(stage, row, options)));
     }
-    say(row.title);
-    lines.push(...(await measured(stage, row, options)));
   }
   return lines;
 }
@@ -73,33 +85,13 @@ async function measured(stage: Stage, row: Row, options: Options): Promise<Line[
   } catch (error) {
     if (!(error instanceof WrongAnswer)) throw error;
     say(error.message);
-    return [{ title: row.title, broken: 'wrong answers: see above' }];
+    return [{ title: row.title, broken: 'wrong answers, see above' }];
   }
-}
-
-/** After the rows, so that whatever they left behind is in it. */
-function memoryOf(site: Site): Line {
-  const value = residentMiB(site.service.child.pid);
-  return {
-    title: 'memory of the process after these',
-    unit: 'MiB',
-    value,
-    against: null,
-    ratio: value,
-    bar: { most: MOST_RESIDENT_MIB },
-    met: value <= MOST_RESIDENT_MIB,
-    failures: 0,
-    repetitions: [],
-  };
 }
 
 function resultsOf(lines: readonly Line[], options: Options): string {
   const machine = { node: process.version, processors: cpus().length, platform: process.platform };
   return `${JSON.stringify({ at: new Date().toISOString(), machine, options, lines }, null, 2)}\n`;
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }
 
 let options: Options;

@@ -4,11 +4,12 @@ import type { Options } from './options.js';
 import type { Bar, Row } from './rows.js';
 import { checkAnswer, type Series } from './series.js';
 
+/** What came of one comparison: medians, their ratio, and whether it clears the bar. */
 export type Judged = Readonly<{
   title: string;
-  unit: 'rate' | 'p50' | 'MiB' | 'ms';
+  unit: Unit;
   value: number;
-  /** What it was compared with; null where the bar is a number of its own. */
+  /** What it was compared with; null where the bar is an amount and no ratio. */
   against: Readonly<{ name: string; value: number }> | null;
   ratio: number;
   bar: Bar;
@@ -16,10 +17,12 @@ export type Judged = Readonly<{
   /** Answers that were not as expected: such a row does not clear its bar. */
   failures: number;
   /** Every repetition, for whoever wants to see how much they differ. */
-  repetitions: readonly Measured[];
+  repetitions: Readonly<{ own: readonly number[]; theirs: readonly number[] }>;
 }>;
 
-type Load = Child<Job, Measured>;
+export type Unit = 'rate' | 'p50' | 'ms' | 'MiB' | 'MiB in ten minutes';
+
+export type Load = Child<Job, Measured>;
 
 /** Measures a row and what it is compared with, turn by turn, so that whatever else the machine does meets all of them. */
 export async function measureRow(load: Load, row: Row, options: Options): Promise<Judged[]> {
@@ -30,23 +33,11 @@ export async function measureRow(load: Load, row: Row, options: Options): Promis
     for (const [index, series] of all.entries()) found[index]?.push(await measure(load, series, options));
   }
   const [own = [], ...others] = found;
-  const value = median(own.map((measured) => measured[row.by]));
-  return row.against.map(({ with: name, bar, weight = 1 }, index) => {
+  return row.against.map(({ with: name, bar, weight }, index) => {
     const theirs = others[index] ?? [];
-    const against = median(theirs.map((measured) => measured[row.by]));
-    const ratio = (value * weight) / against;
     const failures = [...own, ...theirs].reduce((sum, measured) => sum + measured.failures, 0);
-    return {
-      title: row.title,
-      unit: row.by,
-      value,
-      against: { name, value: against },
-      ratio,
-      bar,
-      met: clears(ratio, bar) && failures === 0,
-      failures,
-      repetitions: own,
-    };
+    const numbers = { own: own.map((each) => each[row.by]), theirs: theirs.map((each) => each[row.by]) };
+    return judge(row.title, row.by, numbers, name, bar, { weight, failures });
   });
 }
 
@@ -59,8 +50,27 @@ export function measure(
   return load.ask({ url, requests, connections, status, seconds, warmUpSeconds, rate });
 }
 
-export function clears(ratio: number, bar: Bar): boolean {
-  return 'least' in bar ? ratio >= bar.least : ratio <= bar.most;
+/** Holds the ratio of two medians against a bar. */
+export function judge(
+  title: string,
+  unit: Unit,
+  repetitions: Judged['repetitions'],
+  name: string,
+  bar: Bar,
+  { weight = 1, failures = 0 } = {},
+): Judged {
+  const value = median(repetitions.own);
+  const against = { name, value: median(repetitions.theirs) };
+  const ratio = (value * weight) / against.value;
+  const met = clears(ratio, bar) && failures === 0;
+  return { title, unit, value, against, ratio, bar, met, failures, repetitions };
+}
+
+/** Holds an amount itself against a bar. */
+export function judgeAmount(title: string, unit: Unit, value: number, bar: Bar, failures = 0): Judged {
+  const met = clears(value, bar) && failures === 0;
+  const repetitions = { own: [value], theirs: [] };
+  return { title, unit, value, against: null, ratio: value, bar, met, failures, repetitions };
 }
 
 export function median(numbers: readonly number[]): number {
@@ -68,4 +78,8 @@ export function median(numbers: readonly number[]): number {
   const middle = sorted.length >> 1;
   const [low = NaN, high = NaN] = [sorted[middle - 1], sorted[middle]];
   return sorted.length % 2 === 1 ? high : (low + high) / 2;
+}
+
+function clears(ratio: number, bar: Bar): boolean {
+  return 'least' in bar ? ratio >= bar.least : ratio <= bar.most;
 }

@@ -1,7 +1,10 @@
 import { parseArgs } from 'node:util';
 
-/** How long each measurement takes and what is measured. */
+const MODES = ['picture', 'profile', 'soak'] as const;
+
+/** What is measured, and for how long. */
 export type Options = Readonly<{
+  mode: 'table' | (typeof MODES)[number];
   repetitions: number;
   /** Of one measurement; what comes before is warm-up and not counted. */
   seconds: number;
@@ -10,22 +13,19 @@ export type Options = Readonly<{
   million: boolean;
   /** Only rows whose title contains this. */
   only: string | null;
-  /** Writes docs/latency.svg instead of the table. */
-  picture: boolean;
-  /** Looks where the time of one read goes instead of the table. */
-  profile: boolean;
-  /** Minutes at half load, instead of the table. */
-  soakMinutes: number | null;
+  soakMinutes: number;
 }>;
 
 export const USAGE = `npm run bench -- [options]
 
-  --quick          short measurements, without the million secrets: under two minutes
-  --only TEXT      only the rows whose title contains TEXT
-  --picture        writes docs/latency.svg, latency against load, and no table
-  --profile        where the time of reading one value goes, and no table
-  --soak           an hour at half load, watching the memory, and no table
-  --minutes N      with --soak: another time than an hour
+  --quick        short measurements, without the million secrets: under two minutes
+  --only TEXT    only the rows whose title contains TEXT
+
+Instead of the table:
+
+  --picture      latency against load, drawn into docs/latency.svg
+  --profile      where the processor's time goes while one value is read over and over
+  --soak         half load for an hour, watching the memory; --minutes N for another time
 `;
 
 /** Throws a TypeError that says what is wrong with the arguments. */
@@ -41,16 +41,17 @@ export function optionsFrom(args: string[]): Options {
       minutes: { type: 'string', default: '60' },
     },
   });
-  const minutes = Number(values.minutes);
-  if (!(minutes > 0)) throw new TypeError('--minutes takes a number above 0.');
+  const [mode = 'table', ...more] = MODES.filter((name) => values[name]);
+  if (more.length > 0) throw new TypeError('--picture, --profile and --soak are one at a time.');
+  const soakMinutes = Number(values.minutes);
+  if (!(soakMinutes > 0)) throw new TypeError('--minutes takes a number above 0.');
   return {
+    mode,
     repetitions: 3,
     seconds: values.quick ? 0.75 : 5,
     warmUpSeconds: values.quick ? 0.25 : 1,
     million: !values.quick,
     only: values.only ?? null,
-    picture: values.picture,
-    profile: values.profile,
-    soakMinutes: values.soak ? minutes : null,
+    soakMinutes,
   };
 }

@@ -21,7 +21,7 @@ export type Comparison = Readonly<{
   series: Series;
   bar: Bar;
   /** How many requests of the comparison one request of the row stands for. */
-  weight?: number;
+  weight: number;
 }>;
 
 export type Row = Readonly<{

@@ -1,4 +1,4 @@
-import type { Judged } from './measure.js';
+import type { Judged, Unit } from './measure.js';
 import type { Bar } from './rows.js';
 
 /** A row of the table: measured, or why not. */
@@ -48,15 +48,16 @@ function cellsOf(line: Line): string[] {
   ];
 }
 
-function amount(value: number, unit: Judged['unit']): string {
+function amount(value: number, unit: Unit): string {
   switch (unit) {
     case 'rate':
       return `${digits(value)}/s`;
-    case 'MiB':
-      return `${digits(value)} MiB`;
     case 'p50':
     case 'ms':
       return `${digits(value)} ms`;
+    case 'MiB':
+    case 'MiB in ten minutes':
+      return `${digits(value)} ${unit}`;
   }
 }
 

@@ -18,7 +18,7 @@ afterEach(async () => {
 
 async function temporary(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'coffer embedded "it\'s" '));
-  unfinished.push(() => rm(directory, { recursive: true, force: true }));
+  unfinished.push(() => rm(directory, { recursive: true, force: true, maxRetries: 20 }));
   return directory;
 }
 
@@ -50,7 +50,7 @@ async function startElsewhere(dataDir: string): Promise<{ child: ChildProcess; u
   });
   unfinished.push(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGKILL');
+    child.kill('SIGTERM');
     await once(child, 'exit');
   });
   for await (const line of createInterface({ input: child.stdout })) return { child, url: line };

@@ -37,7 +37,7 @@ async function npmStart(settings: Readonly<Record<string, string>> = {}): Promis
   unfinished.push(async () => {
     signalGroup(npm, 'SIGKILL');
     await eventually(async () => (await processesOn(dataDir)).length === 0);
-    await rm(dataDir, { recursive: true, force: true });
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
   });
   return { npm, dataDir, said: () => said };
 }

@@ -4,6 +4,7 @@ import type { Origin } from '../../access/caller.js';
 import type { Resource } from '../../audit/audit-event.js';
 import { Audit } from '../../audit/audit.js';
 import { Database } from '../../database/database.js';
+import { SharedLimits, type SharedLimit } from '../../database/shared-limit.js';
 import { firstRow } from '../../database/transaction.js';
 import type { Mismatch } from './claims.js';
 import { ExchangeRefused, UnsupportedGrantType } from './exchange.errors.js';
@@ -14,19 +15,26 @@ import { SubjectTokens, type Judgement } from './subject-token.js';
 import { SELECT_TRUSTS, tellable, type TrustRow } from './trust-rows.js';
 
 /** No refusal is told sooner: otherwise a clock would tell an unknown organisation from one whose trust did not match. */
-const REFUSAL_MS = 200;
+const REFUSAL_MS = 100;
 const LONGEST_RECORDED = 200;
+/** Anybody can send a token that nobody signed: for each trust so many are recorded, which is enough to find out what is wrong. */
+const UNPROVEN_LIMIT = { name: 'unproven-exchange', points: 60, seconds: 60 } as const;
 
 type Trusted = Readonly<{ orgId: string; trust: TrustRow }>;
 
 /** Another issuer's token → a short-lived one of ours that acts as the trust. Both outcomes stand in the organisation's trail. */
 @Injectable()
 export class ExchangeService {
+  private readonly unproven: SharedLimit;
+
   constructor(
     private readonly database: Database,
     private readonly audit: Audit,
     private readonly tokens: SubjectTokens,
-  ) {}
+    limits: SharedLimits,
+  ) {
+    this.unproven = limits.of(UNPROVEN_LIMIT);
+  }
 
   async exchange(body: ExchangeBody, origin: Origin): Promise<ExchangedTokenView> {
     if (body.grant_type !== TOKEN_EXCHANGE) throw new UnsupportedGrantType();
@@ -89,6 +97,7 @@ export class ExchangeService {
     judgement: Judgement,
     origin: Origin,
   ): Promise<void> {
+    if (!judgement.isGenuine && (await this.unproven.take(trust.id)) !== null) return;
     const subject = judgement.isGenuine ? { subject: recorded(judgement.claims['sub']) } : {};
     const mismatches = judgement.mismatches.map((one) => recordedMismatch(one, judgement.isGenuine));
     const resource: Resource = { ...tellable(trust), ...subject, mismatches };

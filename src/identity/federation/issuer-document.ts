@@ -32,17 +32,22 @@ export type Reach = Readonly<{
  */
 export async function readIssuerDocument(text: string, reach: Reach): Promise<unknown> {
   const url = allowedUrl(text, reach.allowPrivate);
+  const body = await bodyOf(url, reach);
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown;
+  } catch {
+    throw new IssuerUnreachable(`${url.host} did not answer with JSON`);
+  }
+}
+
+async function bodyOf(url: URL, reach: Reach): Promise<Buffer> {
   try {
     reach.signal.throwIfAborted();
     const address = await addressOf(url, reach);
-    const body = await beforeAbort(download(url, address, reach.signal), reach.signal);
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown;
+    return await beforeAbort(download(url, address, reach.signal), reach.signal);
   } catch (error) {
     if (error instanceof IssuerUnreachable) throw error;
     if (reach.signal.aborted) throw new IssuerUnreachable(`${url.host} did not answer in time`);
-    if (error instanceof SyntaxError || error instanceof TypeError) {
-      throw new IssuerUnreachable(`${url.host} did not answer with JSON`);
-    }
     throw new IssuerUnreachable(`${url.host} cannot be reached (${codeOf(error)})`);
   }
 }

@@ -88,10 +88,12 @@ export class SubjectTokens {
 
 const MALFORMED: Mismatch = { claim: 'subject_token', expected: 'a signed JSON Web Token', actual: null };
 
+const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
+
 type Read = Readonly<{ header: ProtectedHeaderParameters; claims: Readonly<Record<string, unknown>> }>;
 
 function readToken(token: string): Read | null {
-  if (token.length > LONGEST_SUBJECT_TOKEN) return null;
+  if (token.length > LONGEST_SUBJECT_TOKEN || !COMPACT.test(token)) return null;
   try {
     return { header: decodeProtectedHeader(token), claims: decodeJwt(token) };
   } catch {
@@ -137,7 +139,7 @@ function timeMismatches(claims: Readonly<Record<string, unknown>>, now: number):
   ];
   return checks.flatMap(({ claim, fits, expected }) => {
     const at = claims[claim];
-    if (typeof at === 'number' && fits(at)) return [];
+    if (typeof at === 'number' && Number.isFinite(at) && fits(at)) return [];
     return [{ claim, expected, actual: typeof at === 'number' ? timeText(at) : (at ?? null) }];
   });
 }

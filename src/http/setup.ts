@@ -34,9 +34,12 @@ export function httpAdapter(): FastifyAdapter {
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
     bodyLimit: 9 * 1024 * 1024,
+    // While the service ends, a connection that is open is served once more and then closed; Fastify's own 503 has another form.
+    return503OnClosing: false,
     clientErrorHandler: answerUnreadable,
     // Node's own refusal of a request without Host carries none of our headers: ours is below.
-    http: { requireHostHeader: false },
+    // And a request that is too slow is noticed within five seconds, not thirty.
+    http: { requireHostHeader: false, connectionsCheckingInterval: 5_000 },
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       writeCommonHeaders(request, reply);
       send(logger, error, request, reply);

@@ -198,11 +198,11 @@ describe('GET …/events', () => {
     const names = Array.from({ length: 10 }, (_, writer) => `W${String(writer)}`);
     for (const name of names) await declare(name);
     const steady = await listen();
-    let isWriting = true;
+    const written = new AbortController();
     const comingAndGoing = (async () => {
       const seen: Told[] = [];
       let last = 10;
-      while (isWriting) {
+      while (!written.signal.aborted) {
         const listener = await listen(viewer.token, last);
         await pause(40);
         listener.close();
@@ -218,7 +218,7 @@ describe('GET …/events', () => {
         for (let round = 0; round < 10; round += 1) await set(name, String(round));
       }),
     );
-    isWriting = false;
+    written.abort();
     for (const told of [await steady.upTo(110), await comingAndGoing]) {
       const ids = told.map(({ id }) => Number(id));
       expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b));

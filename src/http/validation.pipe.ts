@@ -22,7 +22,7 @@ export function validated(shape: ClassConstructor<unknown>, input: unknown): unk
   }
   const illFormed = [...illFormedTexts(input, '')];
   if (illFormed.length > 0) throw new InvalidRequest(illFormed);
-  const instance = plainToInstance(shape, input);
+  const instance = instanceOf(shape, input);
   const errors = validateSync(instance as object, {
     whitelist: true,
     forbidNonWhitelisted: true,
@@ -35,6 +35,15 @@ export function validated(shape: ClassConstructor<unknown>, input: unknown): unk
   ];
   if (problems.length > 0) throw new InvalidRequest(problems);
   return instance;
+}
+
+/** class-transformer asks nested objects for their `constructor`, and breaks on a field of that name. */
+function instanceOf(shape: ClassConstructor<unknown>, input: object): unknown {
+  try {
+    return plainToInstance(shape, input);
+  } catch {
+    throw new InvalidRequest([], 'A field inside of the body has a name that no field can have here.');
+  }
 }
 
 /** Fields like `constructor` and `toString`, which class-transformer drops without a word: nothing is ever ignored here. */

@@ -213,6 +213,8 @@ describe('what happens to every request', () => {
       ['nothing but a word', 'canary'],
       ['a trailing comma', '{"slug":"canary",}'],
       ['a prototype', '{"__proto__":{"slug":"canary"}}'],
+      ['a constructor inside of a field', '{"slug":{"constructor":"canary"}}'],
+      ['a constructor deeper inside', '{"slug":[{"constructor":{"canary":1}}]}'],
       ['an array', '["canary"]'],
       ['a text', '"canary"'],
       ['null', 'null'],

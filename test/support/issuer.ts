@@ -2,14 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  exportJWK,
-  generateKeyPair,
-  SignJWT,
-  type CryptoKey,
-  type JWTHeaderParameters,
-  type JWTPayload,
-} from 'jose';
+import { exportJWK, generateKeyPair, SignJWT, type CryptoKey } from 'jose';
 
 type Key = Readonly<{ kid: string; alg: string; privateKey: CryptoKey; publicKey: CryptoKey }>;
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -59,9 +52,7 @@ export class Issuer {
     const times = { iat: now, nbf: now - 5, exp: now + 300, jti: randomUUID() };
     const payload = { iss: this.url, aud: 'coffer', sub: 'a-workload', ...times, ...claims };
     const head = { alg: key.alg, typ: 'JWT', kid: key.kid, ...header };
-    return new SignJWT(payload)
-      .setProtectedHeader(head)
-      .sign(key.privateKey);
+    return new SignJWT(payload).setProtectedHeader(head).sign(key.privateKey);
   }
 
   /** A new key signs from now on; the old one is published no longer unless it is kept. */

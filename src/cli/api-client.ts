@@ -87,9 +87,18 @@ export class ApiClient {
   }
 
   /** Every item of a list, page after page. */
-  async all<P extends PathOf<'get'>>(
+  all<P extends PathOf<'get'>>(
     path: P,
     input: Input<Operation<P, 'get'>>,
+  ): Promise<ItemOf<Operation<P, 'get'>>[]> {
+    return this.some(path, input, Number.POSITIVE_INFINITY);
+  }
+
+  /** The first items of a list, `most` at the most. */
+  async some<P extends PathOf<'get'>>(
+    path: P,
+    input: Input<Operation<P, 'get'>>,
+    most: number,
   ): Promise<ItemOf<Operation<P, 'get'>>[]> {
     type Page = ItemOf<Operation<P, 'get'>>[];
     const items: Page = [];
@@ -99,8 +108,8 @@ export class ApiClient {
       const answer = await this.#send('get', path, { ...input, query });
       items.push(...(this.#body(answer) as Page));
       cursor = nextCursor(answer);
-    } while (cursor !== undefined);
-    return items;
+    } while (cursor !== undefined && items.length < most);
+    return items.slice(0, most);
   }
 
   /** A text or a stream, after its head is known to be good. `silenceMs` as in `Connection.chunks`. */

@@ -15,6 +15,7 @@ import {
   statSync,
   type Stats,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EXIT, Failure, systemCode, systemReason } from './failure.js';
@@ -47,6 +48,24 @@ export function writeFile(path: string, data: Bytes, manner: Manner): void {
     });
     moveOver(temporary, path);
   });
+}
+
+/** Like `writeFile`, for what comes in pieces and may be large. */
+export async function writeStream(path: string, pieces: AsyncIterable<Bytes>, manner: Manner): Promise<void> {
+  const temporary = temporaryFor(path);
+  let file: number | null = null;
+  try {
+    presentFile(path, manner.replacesLink === true);
+    file = openSync(temporary, 'wx', manner.mode);
+    for await (const piece of pieces) writeAll(file, piece);
+    fsyncSync(file);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw failureOf(path, error);
+  } finally {
+    if (file !== null) closeSync(file);
+  }
 }
 
 /** Makes a file where there is nothing yet, not even a dangling link. Throws when there is. */
@@ -98,10 +117,7 @@ function presentFile(path: string, replacesLink: boolean): Stats | null {
 }
 
 function writeBeside(path: string, data: Bytes, prepare: (file: number) => void): string {
-  const temporary = join(
-    dirname(path),
-    `.${basename(path).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`,
-  );
+  const temporary = temporaryFor(path);
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const file = openSync(temporary, flags, PRIVATE_FILE);
   try {
@@ -115,6 +131,15 @@ function writeBeside(path: string, data: Bytes, prepare: (file: number) => void)
     closeSync(file);
   }
   return temporary;
+}
+
+function temporaryFor(path: string): string {
+  return join(dirname(path), `.${basename(path).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`);
+}
+
+function writeAll(file: number, piece: Bytes): void {
+  const bytes = Buffer.from(piece);
+  for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
 }
 
 function moveOver(temporary: string, path: string): void {
@@ -143,7 +168,11 @@ function attempt(path: string, work: () => void): void {
   try {
     work();
   } catch (error) {
-    if (error instanceof Failure) throw error;
-    throw new Failure(EXIT.failed, `${path} cannot be written: ${systemReason(error)}.`);
+    throw failureOf(path, error);
   }
+}
+
+function failureOf(path: string, error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  return new Failure(EXIT.failed, `${path} cannot be written: ${systemReason(error)}.`);
 }

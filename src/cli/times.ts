@@ -22,10 +22,19 @@ export function told(time: string, now: number = Date.now()): string {
 
 /** `30m`, `12h`, `30d` from now, or a time as it stands; null when it is neither. */
 export function timeFrom(text: string, now: number = Date.now()): string | null {
+  return timeAt(text, now, 1);
+}
+
+/** The same, back from now. */
+export function timeAgo(text: string, now: number = Date.now()): string | null {
+  return timeAt(text, now, -1);
+}
+
+function timeAt(text: string, now: number, direction: 1 | -1): string | null {
   const [, count, unit] = /^([1-9]\d{0,5})([mhd])$/.exec(text) ?? [];
   if (count !== undefined && unit !== undefined) {
     const seconds = unit === 'm' || unit === 'h' || unit === 'd' ? SECONDS_IN[unit] : 0;
-    return new Date(now + Number(count) * seconds * 1000).toISOString();
+    return new Date(now + direction * Number(count) * seconds * 1000).toISOString();
   }
   if (!/^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$/.test(text))
     return null;

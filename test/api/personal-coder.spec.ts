@@ -225,9 +225,7 @@ describe('personal secrets, door 1', () => {
       ].map((name) => [name, 'reserved']),
     ])('400: the env_name %s', async (name, reason) => {
       const { body } = await create({ env_name: name }).expect(400);
-      expect(body.validations).toEqual([
-        { field: 'env_name', detail: expect.stringContaining(reason) },
-      ]);
+      expect(body.validations).toEqual([{ field: 'env_name', detail: expect.stringContaining(reason) }]);
     });
 
     it.each(['_', 'a', 'GITHUB_TOKEN', 'PATHS', 'MY_PATH', 'GITX', 'CODERS', 'A'.repeat(256)])(

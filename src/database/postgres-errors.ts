@@ -35,8 +35,10 @@ export function isRetryable(error: unknown): boolean {
   return code === '40P01' || code === '40001';
 }
 
-const UNREACHABLE = /^(08|53|57P|58)|^(57014|55P03|25006|25P03)$|^E[A-Z]+$/;
-const LOST = /terminat|timeout|closed|ECONN|not queryable|Cannot use a pool/i;
+// Class 40 is here for what was tried again and failed again.
+const UNREACHABLE = /^(08|40|53|57P|58)|^(57014|55P03|25006|25P03)$|^E[A-Z]+$/;
+// TypeORM releases a connection by itself as soon as it is lost.
+const LOST = /terminat|timeout|closed|ECONN|not queryable|Cannot use a pool|already released/i;
 
 /** Turns what stands for "the database cannot be asked right now" into `Unavailable`; everything else stays what it is. */
 export function translateOutage(error: unknown): unknown {

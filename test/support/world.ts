@@ -17,7 +17,7 @@ export type Made = Readonly<{ id: string; token: string }>;
 
 /** Arranges what a test needs, through the same routes that people use. */
 export class World {
-  constructor(private readonly app: TestApp) {}
+  constructor(private readonly app: Pick<TestApp, 'as'>) {}
 
   async user(username: string): Promise<Person> {
     const email = `${username}@example.com`;

@@ -3,11 +3,16 @@ import type { Pool, PoolClient } from 'pg';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { Unavailable } from '../errors/errors.js';
 import { isRetryable, translateOutage } from './postgres-errors.js';
+import { Shares } from './shares.js';
 import type { OrgTransaction, Transaction, UserTransaction } from './transaction.js';
 
 /** A transaction that has not ended by then is cut off, whatever the server or the network does. */
 export const TRANSACTION_DEADLINE_MS = 8_000;
 const ATTEMPTS = 3;
+
+/** More than half of the pool, which has 20 connections: whoever is held up leaves enough to everybody else. */
+const CONNECTIONS_OF_ONE = 12;
+const SHARE_PATIENCE_MS = 2_000;
 
 /**
  * The one door to PostgreSQL. Every piece of work says whose rows it may touch: those of one organisation, of one user, or the shared
@@ -16,12 +21,16 @@ const ATTEMPTS = 3;
  */
 @Injectable()
 export class Database {
+  private readonly shares = new Shares(CONNECTIONS_OF_ONE, SHARE_PATIENCE_MS);
+
   constructor(private readonly dataSource: DataSource) {}
 
   /** Work on the rows of one organisation. `work` may run again after a deadlock: it must do nothing but database work. */
   forOrg<T>(orgId: string, work: (tx: OrgTransaction) => Promise<T>): Promise<T> {
-    return this.inTransaction({ ...TENANT, parameters: ['coffer.org_id', orgId] }, (tx) =>
-      work(tx as OrgTransaction),
+    return this.shares.with(orgId, () =>
+      this.inTransaction({ ...TENANT, parameters: ['coffer.org_id', orgId] }, (tx) =>
+        work(tx as OrgTransaction),
+      ),
     );
   }
 
@@ -34,8 +43,10 @@ export class Database {
 
   /** Work on the rows of one user: personal tables, and those rows of tenants that are the user's own. */
   forUser<T>(userId: string, work: (tx: UserTransaction) => Promise<T>): Promise<T> {
-    return this.inTransaction({ ...TENANT, parameters: ['coffer.user_id', userId] }, (tx) =>
-      work(tx as UserTransaction),
+    return this.shares.with(userId, () =>
+      this.inTransaction({ ...TENANT, parameters: ['coffer.user_id', userId] }, (tx) =>
+        work(tx as UserTransaction),
+      ),
     );
   }
 
@@ -45,8 +56,10 @@ export class Database {
     orgId: string,
     work: (tx: UserTransaction, orgTx: OrgTransaction) => Promise<T>,
   ): Promise<T> {
-    return this.inTransaction({ ...TENANT_AND_USER, parameters: [orgId, userId] }, (tx) =>
-      work(tx as UserTransaction, tx as OrgTransaction),
+    return this.shares.with(orgId, () =>
+      this.inTransaction({ ...TENANT_AND_USER, parameters: [orgId, userId] }, (tx) =>
+        work(tx as UserTransaction, tx as OrgTransaction),
+      ),
     );
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { TestApp } from '../support/app.js';
 import type { Client } from '../support/client.js';
@@ -70,6 +71,26 @@ describe('when an audit record cannot be written', () => {
     await neighbour.get('/other/web/envs/prod/secrets/A/value').expect(200);
     expect(Date.now() - begun).toBeLessThan(1_500);
     await closed;
+    await holder.query('rollback');
+    await holder.end();
+    await expectRecovered();
+  });
+
+  it('because the chain is held, however many wait for it: other organisations still have connections', async () => {
+    const holder = new pg.Client({ connectionString: app.databaseUrl });
+    await holder.connect();
+    await holder.query('begin');
+    await holder.query(
+      `select 1 from org_chain_heads where org_id = (select org_id from org_slugs where slug = 'acme') for update`,
+    );
+    const held = Array.from({ length: 60 }, () => pipeline.get(`${A}/value`).then(({ status }) => status));
+    await pause(300);
+    for (let read = 0; read < 5; read += 1) {
+      const begun = Date.now();
+      await neighbour.get('/other/web/envs/prod/secrets/A/value').expect(200);
+      expect(Date.now() - begun).toBeLessThan(1_500);
+    }
+    expect(new Set(await Promise.all(held))).toEqual(new Set([503]));
     await holder.query('rollback');
     await holder.end();
     await expectRecovered();

@@ -2,7 +2,7 @@
 // Only what is missing or older is done. Both leave nothing that looks complete when they are cut off: npm writes its
 // own list into node_modules last, and the stamp in dist is written after a build that succeeded.
 
-import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, run, say, tool } from './run.mjs';
 
@@ -37,6 +37,8 @@ export async function ensureBuilt() {
   say('Building …');
   const begun = new Date();
   if ((await tool('@nestjs/cli/bin/nest.js', ['build'])) !== 0) return false;
+  // A `coffer` that npm has linked stays a program after a build.
+  chmodSync(join(root, 'dist/src/cli/cli.js'), 0o755);
   writeFileSync(BUILT, '');
   // What was changed while the build ran is newer than the stamp.
   utimesSync(BUILT, begun, begun);

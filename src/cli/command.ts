@@ -16,7 +16,7 @@ export type CommandSpec = Readonly<{
   details?: string;
   flags?: readonly FlagSpec[];
   /** Which of the options about where and who it takes. */
-  asks: 'environment' | 'server' | 'nobody';
+  asks: 'environment' | 'server' | 'address' | 'nobody';
   /** It has data for programs: `--json`. */
   json?: true;
   /** Options after the first operand belong to the operands. */

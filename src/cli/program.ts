@@ -3,31 +3,21 @@ import { Call } from './call.js';
 import type { CommandSpec, FlagSpec, GroupSpec } from './command.js';
 import { COMMANDS } from './commands/all.js';
 import { Flags } from './flags.js';
+import {
+  DEFAULT_TIMEOUT_SECONDS,
+  ENVIRONMENT,
+  JSON_OUTPUT,
+  PROGRAM_FLAGS,
+  SERVER,
+  sharedFlags,
+  TIMEOUT,
+  TOKEN_FILE,
+} from './shared-flags.js';
 import { version } from './version.js';
 
 // The parser, made of the commands' descriptions. Options about where and who stand before a command's name or after it.
 
 const WHERE_AND_WHO = 'Where and who:';
-const DEFAULT_TIMEOUT_SECONDS = 15;
-
-const SERVER: FlagSpec = [
-  '--server <url>',
-  'the service to talk to (COFFER_SERVER, the saved login, http://127.0.0.1:8080)',
-];
-const TOKEN_FILE: FlagSpec = [
-  '--token-file <file>',
-  'the file that holds the token (COFFER_TOKEN, the saved login)',
-];
-const ENVIRONMENT: FlagSpec = [
-  '--env <org/project/env>',
-  'the environment (COFFER_ENV, the nearest .coffer.json)',
-];
-const TIMEOUT: FlagSpec = [
-  '--timeout <seconds>',
-  `how long the service may be silent (default ${String(DEFAULT_TIMEOUT_SECONDS)})`,
-  'number',
-];
-const JSON_OUTPUT: FlagSpec = ['--json', 'write JSON to stdout'];
 
 /** What became of a call is handed to `done`: an exit code. */
 export function createProgram(done: (exitCode: number) => void): Command {
@@ -43,8 +33,7 @@ export function createProgram(done: (exitCode: number) => void): Command {
     .configureOutput({ outputError: () => undefined })
     .configureHelp({ formatHelp: helpWithExamples })
     .showSuggestionAfterError();
-  for (const flag of [SERVER, TOKEN_FILE, ENVIRONMENT, TIMEOUT, JSON_OUTPUT])
-    program.addOption(optionOf(flag, WHERE_AND_WHO));
+  for (const flag of PROGRAM_FLAGS) program.addOption(optionOf(flag, WHERE_AND_WHO));
   for (const spec of COMMANDS) {
     if ('commands' in spec) addGroup(program, spec, done);
     else addCommand(program, program, spec, done);
@@ -95,18 +84,6 @@ function addCommand(
   });
 }
 
-function sharedFlags(spec: CommandSpec): FlagSpec[] {
-  const where = {
-    environment: [ENVIRONMENT, SERVER, TOKEN_FILE, TIMEOUT],
-    server: [SERVER, TOKEN_FILE, TIMEOUT],
-    nobody: [],
-  }[spec.asks];
-  const taken = new Set((spec.flags ?? []).map(([flags]) => longName(flags)));
-  return [...(spec.json === true ? [JSON_OUTPUT] : []), ...where].filter(
-    ([flags]) => !taken.has(longName(flags)),
-  );
-}
-
 /** What stands after the command's name is nearer than what stands before it. A command's own flag of the same name is its own. */
 function callOf(
   operands: readonly string[],
@@ -145,10 +122,6 @@ function wholeNumberFrom(least: number) {
     if (/^\d{1,9}$/.test(text) && Number(text) >= least) return text;
     throw new InvalidArgumentError(`It must be a whole number from ${String(least)} on.`);
   };
-}
-
-function longName(flags: string): string | undefined {
-  return /--[a-z-]+/.exec(flags)?.[0];
 }
 
 const EXAMPLES = new WeakMap<Command, readonly string[]>();

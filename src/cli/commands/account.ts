@@ -25,7 +25,7 @@ export const accountCommands: readonly CommandSpec[] = [
       ['--password-stdin', 'read the password from stdin'],
       ['--token-stdin', 'save a token, read from stdin, in place of a session'],
     ],
-    asks: 'server',
+    asks: 'address',
     examples: [
       'coffer login --server https://coffer.example.com',
       'coffer login --login olivia --password-stdin < password.txt',
@@ -38,7 +38,7 @@ export const accountCommands: readonly CommandSpec[] = [
     summary: 'end the saved login of this server',
     details:
       'A session ends at once, here and there. A token that was saved is forgotten here; revoke it where it was made.',
-    asks: 'server',
+    asks: 'address',
     examples: ['coffer logout'],
     run: logout,
   },

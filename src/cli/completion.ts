@@ -1,0 +1,116 @@
+import type { CommandSpec } from './command.js';
+import { COMMANDS } from './commands/all.js';
+import { flagsOf, longName, PROGRAM_FLAGS } from './shared-flags.js';
+
+// Completion of commands and flags, written out of the commands' descriptions. It asks no server.
+
+export const SHELLS: Readonly<Record<string, () => string>> = { bash, zsh, fish };
+
+/** What can be typed after some words: `''` at the start, `org`, `org list`. */
+type Place = Readonly<{ words: string; choices: readonly Choice[] }>;
+type Choice = Readonly<{ word: string; about: string }>;
+
+function places(): Place[] {
+  const top = COMMANDS.map((each) => ({ word: nameOf(each), about: each.summary }));
+  const first = { words: '', choices: [...top, ...PROGRAM_FLAGS.map(choiceOf)] };
+  const rest = COMMANDS.flatMap((each) => {
+    if (!('commands' in each)) return [placeOf(nameOf(each), each)];
+    const names = each.commands.map((command) => ({ word: nameOf(command), about: command.summary }));
+    const own = each.commands.map((command) => placeOf(`${each.name} ${nameOf(command)}`, command));
+    return [{ words: each.name, choices: names }, ...own];
+  });
+  return [first, ...rest];
+}
+
+function placeOf(words: string, spec: CommandSpec): Place {
+  return { words, choices: flagsOf(spec).map(choiceOf) };
+}
+
+function choiceOf([flags, about]: readonly [string, string, ...unknown[]]): Choice {
+  return { word: longName(flags) ?? '', about };
+}
+
+function nameOf(each: Readonly<{ name: string }> | CommandSpec): string {
+  return 'name' in each ? each.name : (each.usage.split(' ')[0] ?? '');
+}
+
+/** The flags after which a value is typed. */
+function valuedFlags(): string[] {
+  const all = COMMANDS.flatMap((each) => ('commands' in each ? each.commands : [each])).flatMap(flagsOf);
+  const valued = [...PROGRAM_FLAGS, ...all].filter(([flags]) => flags.includes('<'));
+  return [...new Set(valued.map(([flags]) => longName(flags) ?? ''))].sort();
+}
+
+/** The shell code that finds out which place the words before the cursor lead to; the same for bash and zsh. */
+function findPlace(wordAt: string, end: string): string {
+  return `  local place='' word skip='' i
+  for ((i = 1; i < ${end}; i++)); do
+    word=${wordAt}
+    if [[ -n $skip ]]; then skip=''; continue; fi
+    case $word in
+      ${valuedFlags().join('|')}) skip=yes ;;
+      -*) ;;
+      *)
+        case $place in
+          '') place=$word ;;
+          ${COMMANDS.filter((each) => 'commands' in each)
+            .map(nameOf)
+            .join('|')}) place="$place $word" ;;
+        esac ;;
+    esac
+  done
+`;
+}
+
+function bash(): string {
+  const cases = places().map(
+    ({ words, choices }) => `    '${words}') choices='${choices.map(({ word }) => word).join(' ')}' ;;`,
+  );
+  return `# bash completion for coffer
+_coffer() {
+${findPlace('${COMP_WORDS[i]}', 'COMP_CWORD')}  local choices=''
+  case $place in
+${cases.join('\n')}
+  esac
+  COMPREPLY=($(compgen -W "$choices" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o default -F _coffer coffer
+`;
+}
+
+function zsh(): string {
+  const cases = places().map(({ words, choices }) => {
+    const described = choices.map(
+      ({ word, about }) => `'${quoted(`${word.replaceAll(':', '\\:')}:${about}`)}'`,
+    );
+    return `    '${words}') choices=(${described.join(' ')}) ;;`;
+  });
+  return `#compdef coffer
+_coffer() {
+${findPlace('${words[i+1]}', 'CURRENT - 1')}  local -a choices
+  case $place in
+${cases.join('\n')}
+  esac
+  _describe 'coffer' choices || _files
+}
+if [[ $funcstack[1] == _coffer ]]; then _coffer "$@"; else compdef _coffer coffer; fi
+`;
+}
+
+function fish(): string {
+  const lines = places().flatMap(({ words, choices }) => {
+    const [first, second] = words.split(' ');
+    const seen = second === undefined ? first : `${first ?? ''}; and __fish_seen_subcommand_from ${second}`;
+    const when = words === '' ? '__fish_use_subcommand' : `__fish_seen_subcommand_from ${seen ?? ''}`;
+    return choices.map(({ word, about }) => {
+      const what = word.startsWith('--') ? `-l ${word.slice(2)}` : `-f -a ${word}`;
+      return `complete -c coffer -n '${when}' ${what} -d '${about.replaceAll("'", "\\'")}'`;
+    });
+  });
+  return `# fish completion for coffer\n${lines.join('\n')}\n`;
+}
+
+/** Inside of single quotes. */
+function quoted(text: string): string {
+  return text.replaceAll("'", "'\\''");
+}

@@ -13,6 +13,7 @@ export function freshKey(): { id: string; bytes: Uint8Array } {
 export class DataKeys {
   readonly #keys: Map<string, Uint8Array>;
   readonly #current: string;
+  #fingerprintKey: Buffer | null = null;
 
   constructor(keys: Map<string, Uint8Array>, current: string) {
     this.#keys = keys;
@@ -34,20 +35,18 @@ export class DataKeys {
 
   /** A keyed digest for comparing two values without reading them: HMAC-SHA-256 under a key derived for this alone. */
   fingerprint(value: Plaintext): Buffer {
-    const key = hkdfSync(
-      'sha256',
-      this.key(this.#current),
-      new Uint8Array(0),
-      'coffer/fingerprint/v1',
-      KEY_BYTES,
+    this.#fingerprintKey ??= Buffer.from(
+      hkdfSync('sha256', this.key(this.#current), new Uint8Array(0), 'coffer/fingerprint/v1', KEY_BYTES),
     );
-    return createHmac('sha256', Buffer.from(key)).update(value.reveal(), 'utf8').digest();
+    return createHmac('sha256', this.#fingerprintKey).update(value.reveal(), 'utf8').digest();
   }
 
   /** Overwrites the keys. Nothing seals or opens with them afterwards. */
   drop(): void {
     for (const key of this.#keys.values()) key.fill(0);
     this.#keys.clear();
+    this.#fingerprintKey?.fill(0);
+    this.#fingerprintKey = null;
   }
 
   private key(id: string): Uint8Array {

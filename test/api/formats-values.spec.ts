@@ -36,43 +36,42 @@ describe('GET …/values?format=', () => {
 
   afterAll(() => app.close());
 
-  const values = (query: string) => asPipeline.get(`${env.path}/values?${query}`).buffer(true).parse(asText);
+  const values = (query: string) => asPipeline.get(`${env.path}/values?${query}`).buffer(true);
 
   it.each(FORMATS)('200: %s is text of its media type, with the ETag of the revision', async (format) => {
     await env.secret('stripe-key', 'sk_live_1');
-    const { headers, body } = await values(`format=${format}`).expect(200);
+    const { headers, text } = await values(`format=${format}`).expect(200);
     expect(headers['content-type']).toMatch(MEDIA_TYPES[format] ?? /^text\/plain; ?charset=utf-8$/);
     expect(headers['etag']).toBe('"2"');
     expect(headers['cache-control']).toBe('no-store');
-    expect(typeof body).toBe('string');
-    expect(body).not.toBe('');
+    expect(text).not.toBe('');
   });
 
   it('200: JSON and YAML have the names as declared, the others the environment-variable form', async () => {
     await env.secret('stripe-key', 'sk');
-    expect(JSON.parse((await values('format=json')).body)).toEqual({ 'stripe-key': 'sk' });
-    expect(parseYaml((await values('format=yaml')).body)).toEqual({ 'stripe-key': 'sk' });
-    expect(parseEnv((await values('format=dotenv')).body)).toEqual({ STRIPE_KEY: 'sk' });
-    expect((await values('format=docker')).body).toBe('STRIPE_KEY=sk\n');
-    expect((await values('format=shell')).body).toContain('export STRIPE_KEY=');
+    expect(JSON.parse((await values('format=json')).text)).toEqual({ 'stripe-key': 'sk' });
+    expect(parseYaml((await values('format=yaml')).text)).toEqual({ 'stripe-key': 'sk' });
+    expect(parseEnv((await values('format=dotenv')).text)).toEqual({ STRIPE_KEY: 'sk' });
+    expect((await values('format=docker')).text).toBe('STRIPE_KEY=sk\n');
+    expect((await values('format=shell')).text).toContain('export STRIPE_KEY=');
   });
 
   it('200: a value comes back from each kind of file as it went in', async () => {
     await env.secret('ODD', ODD);
     await env.secret('EMPTY', '');
-    expect(JSON.parse((await values('format=json')).body)).toEqual({ EMPTY: '', ODD });
-    expect(parseYaml((await values('format=yaml')).body)).toEqual({ EMPTY: '', ODD });
-    const { data } = parseYaml((await values('format=k8s')).body) as { data: Record<string, string> };
+    expect(JSON.parse((await values('format=json')).text)).toEqual({ EMPTY: '', ODD });
+    expect(parseYaml((await values('format=yaml')).text)).toEqual({ EMPTY: '', ODD });
+    const { data } = parseYaml((await values('format=k8s')).text) as { data: Record<string, string> };
     expect(Buffer.from(data['ODD'] ?? '', 'base64').toString('utf8')).toBe(ODD);
     expect(data['EMPTY']).toBe('');
   });
 
   it('200: k8s is named after project and environment, or as name and namespace say', async () => {
     await env.secret('A', 'a');
-    const plain = parseYaml((await values('format=k8s').expect(200)).body);
+    const plain = parseYaml((await values('format=k8s').expect(200)).text);
     expect(plain).toMatchObject({ apiVersion: 'v1', kind: 'Secret', type: 'Opaque' });
     expect(plain.metadata).toEqual({ name: `web-f${String(counter)}` });
-    const named = parseYaml((await values('format=k8s&name=app.secrets&namespace=shop').expect(200)).body);
+    const named = parseYaml((await values('format=k8s&name=app.secrets&namespace=shop').expect(200)).text);
     expect(named.metadata).toEqual({ name: 'app.secrets', namespace: 'shop' });
   });
 
@@ -92,8 +91,8 @@ describe('GET …/values?format=', () => {
     ['format=k8s&name=a&name=b', 'name'],
   ])('400: refuses %s', async (query, field) => {
     await env.secret('A', 'canary');
-    const { body } = await values(query).expect(400);
-    const { code, details } = JSON.parse(body) as { code: string; details: { field: string }[] };
+    const { text } = await values(query).expect(400);
+    const { code, details } = JSON.parse(text) as { code: string; details: { field: string }[] };
     expect(code).toBe('invalid_request');
     expect(details.map((detail) => detail.field)).toEqual([field]);
   });
@@ -103,11 +102,11 @@ describe('GET …/values?format=', () => {
     await env.secret('LINES', 'canary-one\ncanary-two');
     await env.secret('more-lines', 'canary-three\r\n');
     const before = (await app.events('acme')).length;
-    const { body, headers } = await values('format=docker').expect(422);
-    const refusal = JSON.parse(body) as { code: string; details: { name: string }[] };
+    const { text, headers } = await values('format=docker').expect(422);
+    const refusal = JSON.parse(text) as { code: string; details: { name: string }[] };
     expect(refusal.code).toBe('unrepresentable');
     expect(refusal.details.map(({ name }) => name)).toEqual(['LINES', 'more-lines']);
-    expect(body).not.toContain('canary');
+    expect(text).not.toContain('canary');
     expect(headers['content-type']).toMatch(/^application\/json/);
     expect(headers['etag']).toBeUndefined();
     expect(await app.events('acme')).toHaveLength(before);
@@ -120,7 +119,7 @@ describe('GET …/values?format=', () => {
     const again = await values('format=json')
       .set('if-none-match', headers['etag'] as string)
       .expect(304);
-    expect(again.body).toBe('');
+    expect(again.text).toBe('');
     expect((await app.events('acme')).at(-1)?.resource).toMatchObject({ notModified: true });
   });
 
@@ -128,12 +127,12 @@ describe('GET …/values?format=', () => {
     await env.secret('A', 'a');
     await env.secret('B', 'b');
     await env.secret('MISSING');
-    expect(JSON.parse((await values('format=json').expect(409)).body)).toMatchObject({
+    expect(JSON.parse((await values('format=json').expect(409)).text)).toMatchObject({
       code: 'values_missing',
       details: [{ name: 'MISSING' }],
     });
-    expect((await values('format=docker&missing=omit').expect(200)).body).toBe('A=a\nB=b\n');
-    expect((await values('format=docker&names=B').expect(200)).body).toBe('B=b\n');
+    expect((await values('format=docker&missing=omit').expect(200)).text).toBe('A=a\nB=b\n');
+    expect((await values('format=docker&names=B').expect(200)).text).toBe('B=b\n');
     await values('format=docker&names=B,X').expect(404);
   });
 
@@ -153,12 +152,3 @@ describe('GET …/values?format=', () => {
     await app.as(owner).get(`${env.path}/values?format=json`).expect(403);
   });
 });
-
-/** The body as it came, whatever it claims to be. */
-function asText(response: NodeJS.ReadableStream, done: (error: Error | null, body: string) => void): void {
-  let text = '';
-  response.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
-  response.on('end', () => {
-    done(null, text);
-  });
-}

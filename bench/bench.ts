@@ -2,7 +2,7 @@
 // within a run mean anything. Prints one table, writes bench/results.json, and ends with 1 when a row misses its bar.
 
 import { writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
+import { constants, cpus } from 'node:os';
 import { measureCommands } from './commands.js';
 import { judgeAmount, measureRow } from './measure.js';
 import { residentMiB } from './memory.js';
@@ -19,10 +19,15 @@ import { isGood, tableOf, type Line } from './table.js';
 const MOST_RESIDENT_MIB = 220;
 
 async function main(options: Options): Promise<number> {
-  const stage = await Stage.open();
-  const stop = (): void => void stage.close().finally(() => process.exit(130));
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  const opening = Stage.open();
+  const interrupted = { by: null as NodeJS.Signals | null };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      interrupted.by ??= signal;
+      void opening.then((stage) => stage.interrupt());
+    });
+  }
+  const stage = await opening;
   try {
     if (options.mode === 'profile') return await profile(stage);
     say('Laying the data …');
@@ -33,6 +38,9 @@ async function main(options: Options): Promise<number> {
     console.log(tableOf(lines));
     await writeFile(new URL('results.json', import.meta.url), resultsOf(lines, options));
     return lines.every(isGood) ? 0 : 1;
+  } catch (error) {
+    if (interrupted.by === null) throw error;
+    return 128 + constants.signals[interrupted.by];
   } finally {
     await stage.close();
   }
@@ -85,7 +93,7 @@ async function measured(stage: Stage, row: Row, options: Options): Promise<Line[
   } catch (error) {
     if (!(error instanceof WrongAnswer)) throw error;
     say(error.message);
-    return [{ title: row.title, broken: 'wrong answers, see above' }];
+    return [{ title: row.title, broken: 'and was answered wrongly, see above' }];
   }
 }
 

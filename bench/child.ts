@@ -17,6 +17,7 @@ export class Child<Question extends Serializable, Answer extends Serializable> {
   }
 
   async ask(question: Question): Promise<Answer> {
+    if (this.hasEnded) throw new Error('A process of the benchmark has ended already.');
     const settled = new AbortController();
     const answered = once(this.process, 'message', settled) as Promise<[Answer]>;
     const ended = once(this.process, 'exit', settled).then(() => {
@@ -32,9 +33,13 @@ export class Child<Question extends Serializable, Answer extends Serializable> {
   }
 
   async end(): Promise<void> {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    if (this.hasEnded) return;
     this.process.kill('SIGTERM');
     await once(this.process, 'exit');
+  }
+
+  private get hasEnded(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 }
 

@@ -12,7 +12,10 @@ answerQuestions((job: Job) => load(job));
 
 function load(job: Job): Promise<Measured> {
   const times: number[] = [];
-  let failures = 0;
+  const failures: Record<string, number> = {};
+  const fail = (what: string): void => {
+    failures[what] = (failures[what] ?? 0) + 1;
+  };
   let connection = 0;
   let from = Infinity;
   return new Promise((resolve, reject) => {
@@ -40,11 +43,11 @@ function load(job: Job): Promise<Measured> {
     });
     instance.on('response', (_client, status, _bytes, milliseconds) => {
       const counted = (performance.now() - from) / 1000;
-      if (status !== job.status) failures += 1;
+      if (status !== job.status) fail(String(status));
       else if (counted >= 0 && counted < job.seconds) times.push(milliseconds);
     });
     instance.on('reqError', () => {
-      failures += 1;
+      fail('no answer');
     });
   });
 }

@@ -25,6 +25,14 @@ export type Measured = Readonly<{
   /** Milliseconds. */
   p50: number;
   p99: number;
-  /** Answers with another status than expected, and requests without an answer. */
-  failures: number;
+  /** How many were not answered as expected, by the status that they got, or `no answer`. */
+  failures: Failures;
 }>;
+
+export type Failures = Readonly<Record<string, number>>;
+
+export function together(all: readonly Failures[]): Failures {
+  const sum: Record<string, number> = {};
+  for (const [what, count] of all.flatMap(Object.entries<number>)) sum[what] = (sum[what] ?? 0) + count;
+  return sum;
+}

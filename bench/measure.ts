@@ -1,5 +1,5 @@
 import type { Child } from './child.js';
-import type { Job, Measured } from './load.js';
+import { together, type Failures, type Job, type Measured } from './load.js';
 import type { Options } from './options.js';
 import type { Bar, Row } from './rows.js';
 import { checkAnswer, type Series } from './series.js';
@@ -14,8 +14,8 @@ export type Judged = Readonly<{
   ratio: number;
   bar: Bar;
   met: boolean;
-  /** Answers that were not as expected: such a row does not clear its bar. */
-  failures: number;
+  /** Answers that were not as expected: a row with any does not clear its bar. */
+  failures: Failures;
   /** Every repetition, for whoever wants to see how much they differ. */
   repetitions: Readonly<{ own: readonly number[]; theirs: readonly number[] }>;
 }>;
@@ -35,7 +35,7 @@ export async function measureRow(load: Load, row: Row, options: Options): Promis
   const [own = [], ...others] = found;
   return row.against.map(({ with: name, bar, weight }, index) => {
     const theirs = others[index] ?? [];
-    const failures = [...own, ...theirs].reduce((sum, measured) => sum + measured.failures, 0);
+    const failures = together([...own, ...theirs].map((each) => each.failures));
     const numbers = { own: own.map((each) => each[row.by]), theirs: theirs.map((each) => each[row.by]) };
     return judge(row.title, row.by, numbers, name, bar, { weight, failures });
   });
@@ -57,18 +57,24 @@ export function judge(
   repetitions: Judged['repetitions'],
   name: string,
   bar: Bar,
-  { weight = 1, failures = 0 } = {},
+  { weight = 1, failures = {} }: { weight?: number; failures?: Failures } = {},
 ): Judged {
   const value = median(repetitions.own);
   const against = { name, value: median(repetitions.theirs) };
   const ratio = (value * weight) / against.value;
-  const met = clears(ratio, bar) && failures === 0;
+  const met = clears(ratio, bar) && isNone(failures);
   return { title, unit, value, against, ratio, bar, met, failures, repetitions };
 }
 
 /** Holds an amount itself against a bar. */
-export function judgeAmount(title: string, unit: Unit, value: number, bar: Bar, failures = 0): Judged {
-  const met = clears(value, bar) && failures === 0;
+export function judgeAmount(
+  title: string,
+  unit: Unit,
+  value: number,
+  bar: Bar,
+  failures: Failures = {},
+): Judged {
+  const met = clears(value, bar) && isNone(failures);
   const repetitions = { own: [value], theirs: [] };
   return { title, unit, value, against: null, ratio: value, bar, met, failures, repetitions };
 }
@@ -78,6 +84,10 @@ export function median(numbers: readonly number[]): number {
   const middle = sorted.length >> 1;
   const [low = NaN, high = NaN] = [sorted[middle - 1], sorted[middle]];
   return sorted.length % 2 === 1 ? high : (low + high) / 2;
+}
+
+function isNone(failures: Failures): boolean {
+  return Object.keys(failures).length === 0;
 }
 
 function clears(ratio: number, bar: Bar): boolean {

@@ -1,3 +1,4 @@
+import { together, type Failures } from './load.js';
 import { judgeAmount, measure } from './measure.js';
 import { residentMiB } from './memory.js';
 import type { Options } from './options.js';
@@ -17,11 +18,11 @@ export async function soak(stage: Stage, site: Site, options: Options): Promise<
   const half = Math.floor(rate / 2);
   say(`At most ${rate.toFixed(0)}/s; half of that for ${String(options.soakMinutes)} minutes.`);
   const samples: Sample[] = [];
-  let failures = 0;
+  const failures: Failures[] = [];
   const slices = Math.ceil((options.soakMinutes * 60) / SLICE_SECONDS);
   for (let slice = 1; slice <= slices; slice += 1) {
     const found = await measure(stage.load, series, { seconds: SLICE_SECONDS, warmUpSeconds: 0 }, half);
-    failures += found.failures;
+    failures.push(found.failures);
     const minutes = (slice * SLICE_SECONDS) / 60;
     const mebibytes = residentMiB(site.service.child.pid);
     samples.push({ minutes, mebibytes });
@@ -29,7 +30,7 @@ export async function soak(stage: Stage, site: Site, options: Options): Promise<
   }
   const growth = growthOf(samples) * 10;
   const title = `growth in ${String(options.soakMinutes)} minutes at half load`;
-  return [judgeAmount(title, 'MiB in ten minutes', growth, { most: MOST_GROWTH }, failures)];
+  return [judgeAmount(title, 'MiB in ten minutes', growth, { most: MOST_GROWTH }, together(failures))];
 }
 
 type Sample = Readonly<{ minutes: number; mebibytes: number }>;

@@ -68,6 +68,11 @@ export class Stage {
     return url;
   }
 
+  /** Makes whatever is under way fail at once, so that it comes to `close`. */
+  async interrupt(): Promise<void> {
+    await Promise.all([this.load.end(), this.postgres.stop()]);
+  }
+
   async close(): Promise<void> {
     for (const end of this.endings.splice(0).reverse()) await end();
   }

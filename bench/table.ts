@@ -34,9 +34,10 @@ export function tableOf(lines: readonly Line[]): string {
 
 function cellsOf(line: Line): string[] {
   if ('skipped' in line) return [line.title, line.skipped, '', '', '', '', ''];
-  if ('broken' in line) return [line.title, '', '', '', '', '', `${MISSED}: ${line.broken}`];
+  if ('broken' in line) return [line.title, '', '', '', '', '', `${MISSED}, ${line.broken}`];
   const { title, unit, value, against, ratio, bar, met, failures } = line;
-  const why = failures > 0 ? `: ${String(failures)} wrong answers` : '';
+  const wrong = Object.entries(failures).map(([what, count]) => `${String(count)} × ${what}`);
+  const why = wrong.length === 0 ? '' : `, and was answered ${wrong.join(', ')}`;
   return [
     title,
     amount(value, unit),

@@ -1,49 +1,11 @@
 #!/usr/bin/env node
-// The `coffer` command: it parses, asks the service over HTTP and prints. No part of the service is loaded here, so that
-// it starts at once; `admin` loads what works on the service's own database when it is asked to.
-import { CommanderError } from 'commander';
-import { EXIT, Failure } from './failure.js';
-import { createProgram } from './program.js';
-import { NobodyReads, say } from './terminal.js';
+// The `coffer` command: it parses, asks the service over HTTP and prints. No part of the service is loaded here, so that it
+// starts at once; `admin` loads what works on the service's own database when it is asked to. The version needs no parser.
+import { print } from './terminal.js';
+import { version } from './version.js';
 
-let exitCode = 0;
+const [first, ...rest] = process.argv.slice(2);
+const asksForVersion = (first === '--version' || first === '-V') && rest.length === 0;
 
-try {
-  const program = createProgram((code) => {
-    exitCode = code;
-  });
-  await program.parseAsync();
-} catch (error) {
-  exitCode = told(error);
-}
-process.exit(exitCode);
-
-/** Says on stderr what went wrong, and gives the exit code of it. */
-function told(error: unknown): number {
-  if (error instanceof CommanderError) {
-    // The help or the version was asked for, and printed.
-    if (error.exitCode === 0) return 0;
-    if (error.code !== 'commander.help') say(usageSentence(error.message));
-    return EXIT.usage;
-  }
-  if (error instanceof NobodyReads) return error.exitCode;
-  if (error instanceof Failure) {
-    say(`coffer: ${error.message}`);
-    return error.exitCode;
-  }
-  say(`coffer: something unexpected went wrong: ${whereIn(error)}`);
-  return EXIT.failed;
-}
-
-/** The kind of an error of our own making, and its place: its message might repeat what it was given. */
-function whereIn(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  const place = /\((?:file:\/\/)?.*\/([^/]+:\d+):\d+\)/.exec(error.stack ?? '')?.[1];
-  return place === undefined ? error.name : `${error.name} at ${place}`;
-}
-
-/** The parser repeats a flag that it does not know with everything after its equals sign, which may be a value. */
-function usageSentence(message: string): string {
-  const safe = message.replace(/^error: /, '').replace(/^(unknown option '[^'=]*)=.*?'(?=$|\n)/s, "$1'");
-  return `coffer: ${safe}\nSee --help.`;
-}
+if (asksForVersion) await print(`${version()}\n`);
+else process.exit(await (await import('./main.js')).main());

@@ -1,19 +1,20 @@
-import type { CommandSpec } from './command.js';
-import { COMMANDS } from './commands/all.js';
+import type { CommandSpec, GroupSpec } from './command.js';
 import { flagsOf, longName, PROGRAM_FLAGS } from './shared-flags.js';
 
 // Completion of commands and flags, written out of the commands' descriptions. It asks no server.
 
-export const SHELLS: Readonly<Record<string, () => string>> = { bash, zsh, fish };
+type Commands = readonly (CommandSpec | GroupSpec)[];
+
+export const SHELLS: Readonly<Record<string, (commands: Commands) => string>> = { bash, zsh, fish };
 
 /** What can be typed after some words: `''` at the start, `org`, `org list`. */
 type Place = Readonly<{ words: string; choices: readonly Choice[] }>;
 type Choice = Readonly<{ word: string; about: string }>;
 
-function places(): Place[] {
-  const top = COMMANDS.map((each) => ({ word: nameOf(each), about: each.summary }));
+function places(commands: Commands): Place[] {
+  const top = commands.map((each) => ({ word: nameOf(each), about: each.summary }));
   const first = { words: '', choices: [...top, ...PROGRAM_FLAGS.map(choiceOf)] };
-  const rest = COMMANDS.flatMap((each) => {
+  const rest = commands.flatMap((each) => {
     if (!('commands' in each)) return [placeOf(nameOf(each), each)];
     const names = each.commands.map((command) => ({ word: nameOf(command), about: command.summary }));
     const own = each.commands.map((command) => placeOf(`${each.name} ${nameOf(command)}`, command));
@@ -35,25 +36,26 @@ function nameOf(each: Readonly<{ name: string }> | CommandSpec): string {
 }
 
 /** The flags after which a value is typed. */
-function valuedFlags(): string[] {
-  const all = COMMANDS.flatMap((each) => ('commands' in each ? each.commands : [each])).flatMap(flagsOf);
+function valuedFlags(commands: Commands): string[] {
+  const all = commands.flatMap((each) => ('commands' in each ? each.commands : [each])).flatMap(flagsOf);
   const valued = [...PROGRAM_FLAGS, ...all].filter(([flags]) => flags.includes('<'));
   return [...new Set(valued.map(([flags]) => longName(flags) ?? ''))].sort();
 }
 
 /** The shell code that finds out which place the words before the cursor lead to; the same for bash and zsh. */
-function findPlace(wordAt: string, end: string): string {
+function findPlace(commands: Commands, wordAt: string, end: string): string {
   return `  local place='' word skip='' i
   for ((i = 1; i < ${end}; i++)); do
     word=${wordAt}
     if [[ -n $skip ]]; then skip=''; continue; fi
     case $word in
-      ${valuedFlags().join('|')}) skip=yes ;;
+      ${valuedFlags(commands).join('|')}) skip=yes ;;
       -*) ;;
       *)
         case $place in
           '') place=$word ;;
-          ${COMMANDS.filter((each) => 'commands' in each)
+          ${commands
+            .filter((each) => 'commands' in each)
             .map(nameOf)
             .join('|')}) place="$place $word" ;;
         esac ;;
@@ -62,13 +64,13 @@ function findPlace(wordAt: string, end: string): string {
 `;
 }
 
-function bash(): string {
-  const cases = places().map(
+function bash(commands: Commands): string {
+  const cases = places(commands).map(
     ({ words, choices }) => `    '${words}') choices='${choices.map(({ word }) => word).join(' ')}' ;;`,
   );
   return `# bash completion for coffer
 _coffer() {
-${findPlace('${COMP_WORDS[i]}', 'COMP_CWORD')}  local choices=''
+${findPlace(commands, '${COMP_WORDS[i]}', 'COMP_CWORD')}  local choices=''
   case $place in
 ${cases.join('\n')}
   esac
@@ -78,8 +80,8 @@ complete -o default -F _coffer coffer
 `;
 }
 
-function zsh(): string {
-  const cases = places().map(({ words, choices }) => {
+function zsh(commands: Commands): string {
+  const cases = places(commands).map(({ words, choices }) => {
     const described = choices.map(
       ({ word, about }) => `'${quoted(`${word.replaceAll(':', '\\:')}:${about}`)}'`,
     );
@@ -87,7 +89,7 @@ function zsh(): string {
   });
   return `#compdef coffer
 _coffer() {
-${findPlace('${words[i+1]}', 'CURRENT - 1')}  local -a choices
+${findPlace(commands, '${words[i+1]}', 'CURRENT - 1')}  local -a choices
   case $place in
 ${cases.join('\n')}
   esac
@@ -97,8 +99,8 @@ if [[ $funcstack[1] == _coffer ]]; then _coffer "$@"; else compdef _coffer coffe
 `;
 }
 
-function fish(): string {
-  const lines = places().flatMap(({ words, choices }) => {
+function fish(commands: Commands): string {
+  const lines = places(commands).flatMap(({ words, choices }) => {
     const [first, second] = words.split(' ');
     const seen = second === undefined ? first : `${first ?? ''}; and __fish_seen_subcommand_from ${second}`;
     const when = words === '' ? '__fish_use_subcommand' : `__fish_seen_subcommand_from ${seen ?? ''}`;

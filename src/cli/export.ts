@@ -3,7 +3,7 @@ import type { Entry } from '../formats/entry.js';
 import { write, type Format } from '../formats/format.js';
 import { kubernetesNameProblem, kubernetesNamespaceProblem } from '../formats/k8s.js';
 import type { Call } from './call.js';
-import { EXPORT_FORMATS } from './commands/transfer.js';
+import { EXPORT_FORMATS } from './format-names.js';
 import { environment } from './environment.js';
 import { EXIT, Failure, systemReason, usage } from './failure.js';
 import { PRIVATE_FILE, writeFile } from './files.js';

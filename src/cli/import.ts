@@ -3,7 +3,7 @@ import type { Entry } from '../formats/entry.js';
 import { read, type ReadableFormat } from '../formats/read.js';
 import type { View } from './api-client.js';
 import type { Call } from './call.js';
-import { IMPORT_FORMATS } from './commands/transfer.js';
+import { IMPORT_FORMATS } from './format-names.js';
 import { EXIT, Failure, usage } from './failure.js';
 import { readNamedFile } from './files.js';
 import { withProgress } from './progress.js';

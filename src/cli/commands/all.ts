@@ -1,7 +1,7 @@
 import type { CommandSpec, GroupSpec } from '../command.js';
 import { accountCommands } from './account.js';
 import { auditCommands } from './audit.js';
-import { completionCommands } from './completion.js';
+import { completionCommand } from './completion.js';
 import { memberCommands, roleCommands } from './members.js';
 import { personalCommands } from './personal.js';
 import { runCommands } from './run.js';
@@ -28,5 +28,5 @@ export const COMMANDS: readonly (CommandSpec | GroupSpec)[] = [
   tokenCommands,
   trustCommands,
   ...auditCommands,
-  ...completionCommands,
+  completionCommand(() => COMMANDS),
 ];

@@ -1,10 +1,13 @@
 import type { Call } from '../call.js';
-import type { CommandSpec } from '../command.js';
+import type { CommandSpec, GroupSpec } from '../command.js';
 import { usage } from '../failure.js';
 import { print } from '../terminal.js';
 
-export const completionCommands: readonly CommandSpec[] = [
-  {
+type Commands = readonly (CommandSpec | GroupSpec)[];
+
+/** `all` gives every command, this one too. */
+export function completionCommand(all: () => Commands): CommandSpec {
+  return {
     usage: 'completion <shell>',
     summary: 'write the completion for a shell: bash, zsh or fish',
     asks: 'nobody',
@@ -13,15 +16,15 @@ export const completionCommands: readonly CommandSpec[] = [
       'coffer completion zsh > "${fpath[1]}/_coffer"',
       'coffer completion fish > ~/.config/fish/completions/coffer.fish',
     ],
-    run: complete,
-  },
-];
+    run: (call) => complete(call, all()),
+  };
+}
 
-async function complete(call: Call): Promise<void> {
+async function complete(call: Call, all: Commands): Promise<void> {
   const { SHELLS } = await import('../completion.js');
   const shell = call.argument(0);
   const write = Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
   if (write === undefined)
     throw usage(`There is no completion for “${shell}”. There is: ${Object.keys(SHELLS).join(', ')}`);
-  await print(write());
+  await print(write(all));
 }

@@ -1,25 +1,7 @@
-import type { Format } from '../../formats/format.js';
-import type { ReadableFormat } from '../../formats/read.js';
 import type { CommandSpec } from '../command.js';
+import { EXPORT_FORMATS, IMPORT_FORMATS } from '../format-names.js';
 
 // Many values at once: out to files, in from files, and from one environment to another.
-
-/** The names of the formats, without loading what writes them. */
-export const EXPORT_FORMATS = [
-  'dotenv',
-  'shell',
-  'json',
-  'yaml',
-  'docker',
-  'compose',
-  'github-env',
-  'github-mask',
-  'gitlab-dotenv',
-  'k8s',
-  'systemd',
-] as const satisfies readonly Format[];
-
-export const IMPORT_FORMATS = ['dotenv', 'json', 'yaml', 'k8s'] as const satisfies readonly ReadableFormat[];
 
 export const transferCommands: readonly CommandSpec[] = [
   {

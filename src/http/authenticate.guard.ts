@@ -43,7 +43,7 @@ export class AuthenticateGuard extends AuthGuard() {
   /** Sets `request.user`, or throws `Unauthorized`; guesses count for the address that they come from. */
   async identify(context: ExecutionContext): Promise<void> {
     try {
-      await this.find(context);
+      await this.recognise(context);
     } catch (error) {
       if (error instanceof Unauthorized) {
         await this.rateLimit.countAddress(context.switchToHttp().getRequest<FastifyRequest>());
@@ -52,7 +52,8 @@ export class AuthenticateGuard extends AuthGuard() {
     }
   }
 
-  private async find(context: ExecutionContext): Promise<void> {
+  /** The same for somebody who asks for nothing: a request that is still being answered. Nothing is counted. */
+  async recognise(context: ExecutionContext): Promise<void> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const credential = credentialOf(request.raw);
     if (OpaqueTokens.looksLikeOne(credential)) {

@@ -55,7 +55,7 @@ export class AuthorizeGuard implements CanActivate {
       },
       holds: async () => {
         try {
-          await this.authenticate.identify(context);
+          await this.authenticate.recognise(context);
           const names = namesIn(request, policy);
           if (names === null || request.user === undefined) return names === null;
           const { scope, rights } = await this.resolve(request.user, names, policy);

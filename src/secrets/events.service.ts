@@ -14,6 +14,9 @@ const COMMENT_EVERY_MS = 15_000;
 const TRY_AGAIN_AFTER_MS = 1_000;
 const READS_AT_ONCE = 4;
 
+/** For one node. Each costs a socket and some 40 KiB. */
+const MOST_STREAMS = 10_000;
+
 const COMMENT = Buffer.from(': open\n\n', 'utf8');
 
 /** An environment that somebody on this node listens to. */
@@ -37,6 +40,7 @@ export class EventsService implements OnModuleDestroy {
   private readonly watches = new Map<string, Watch>();
   private readonly woken = new Set<Watch>();
   private readers = 0;
+  private listening = 0;
   private hasEnded = false;
   private readonly rights = new HeldRights<EventStream>(
     (stream) => {
@@ -64,6 +68,7 @@ export class EventsService implements OnModuleDestroy {
     lastEventId: string | undefined,
   ): Promise<EventStream> {
     const after = revisionIn(lastEventId);
+    this.requirePlace();
     const watch = this.join(access);
     try {
       await watch.ready;
@@ -84,6 +89,12 @@ export class EventsService implements OnModuleDestroy {
     for (const { streams } of this.watches.values()) for (const stream of streams.keys()) stream.finish();
   }
 
+  private requirePlace(): void {
+    if (!this.hasEnded && this.listening < MOST_STREAMS) return;
+    const reason = this.hasEnded ? 'The service is stopping.' : 'Too many listen to this node already.';
+    throw new CofferError('unavailable', reason, { retryAfter: 2 });
+  }
+
   private record(access: Access<'secrets:read'>): Promise<number> {
     return this.database.forOrg(access.org.id, async (tx) => {
       const revision = await currentRevision(tx, access.org.id, access.environment.id);
@@ -94,7 +105,7 @@ export class EventsService implements OnModuleDestroy {
   }
 
   private add(watch: Watch, stream: EventStream, standing: Standing): EventStream {
-    if (this.hasEnded) throw new CofferError('unavailable', 'The service is stopping.', { retryAfter: 2 });
+    this.requirePlace();
     const hold = this.rights.add(stream, standing);
     watch.streams.set(stream, hold);
     stream.once('close', () => {
@@ -120,12 +131,14 @@ export class EventsService implements OnModuleDestroy {
       }),
     };
     watch.users += 1;
+    this.listening += 1;
     this.watches.set(environmentId, watch);
     return watch;
   }
 
   private leave(watch: Watch): void {
     watch.users -= 1;
+    this.listening -= 1;
     if (watch.users > 0) return;
     this.watches.delete(watch.environmentId);
     this.woken.delete(watch);
@@ -166,7 +179,9 @@ export class EventsService implements OnModuleDestroy {
   }
 
   private async deliver(watch: Watch): Promise<void> {
-    const from = Math.min(...[...watch.streams.keys()].map(({ revision }) => revision));
+    let from = Infinity;
+    for (const { revision } of watch.streams.keys()) from = Math.min(from, revision);
+    if (watch.streams.size === 0) return;
     try {
       const history = await this.database.forOrg(watch.orgId, (tx) =>
         historyAfter(tx, watch.orgId, watch.environmentId, from),

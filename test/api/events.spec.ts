@@ -418,6 +418,30 @@ describe('GET …/events', () => {
   });
 });
 
+describe('event streams in a storm of guesses', () => {
+  it('end with their right, although nothing else of that address is answered any more', async () => {
+    const app = await TestApp.start({ config: { rateLimit: true } });
+    try {
+      const owner = await app.world.user('olivia');
+      await app.world.org('acme', owner);
+      const env = await app.world.environment('acme/web/prod', owner);
+      const token = await app.world.serviceToken(owner, 'viewer', 'acme/web');
+      const listener = await Listener.open(`${app.url}${env.path}/events`, token.token);
+      const guess = async () => (await app.as('cofs_guessed').get('/orgs')).status;
+      for (let status = 401; status === 401;) {
+        status = Math.max(...(await Promise.all(Array.from({ length: 20 }, guess))));
+      }
+      expect(await guess()).toBe(429);
+      await app.as(owner).delete(`/acme/web/tokens/${token.id}`).expect(204);
+      const from = Date.now();
+      await listener.end();
+      expect((listener.endedAt ?? Infinity) - from).toBeLessThan(5_000);
+    } finally {
+      await app.close();
+    }
+  });
+});
+
 describe('event streams and the end of the service', () => {
   it('a service that is stopped ends its streams and does not wait for them', async () => {
     const database = await createDatabase();

@@ -61,6 +61,7 @@ describe('session tokens', () => {
     expect(claims).toEqual({
       sub: person.id,
       sid: expect.any(String),
+      jti: expect.any(String),
       aud: 'coffer/session',
       iss: ISSUER,
       iat: expect.any(Number),

@@ -54,6 +54,7 @@ describe('sessions', () => {
         user: { username: person.username },
       });
       expect(body.refreshToken).not.toBe(first.refreshToken);
+      expect(body.accessToken).not.toBe(first.accessToken);
       await app
         .as(body.accessToken as string)
         .get('/auth/me')

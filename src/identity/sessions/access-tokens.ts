@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import type { Config } from '../../config/config.js';
@@ -43,6 +44,8 @@ export class AccessTokens {
         audience: AUDIENCE,
         issuer: this.issuer,
         subject: userId,
+        // Two of one second differ as well.
+        jwtid: randomUUID(),
         expiresIn: ACCESS_TOKEN_SECONDS,
       },
     );

@@ -204,6 +204,19 @@ describe('an issuer’s URL is no way into the network of the server', () => {
       expect(opened).toEqual([{ host: '93.184.216.34', port: 443 }]);
     });
 
+    it.each([
+      ['IPv4', '93.184.216.34'],
+      ['IPv4 beside a private block', '172.32.0.1'],
+      ['IPv4 beside the carriers', '100.128.0.1'],
+      ['IPv6', '2606:2800:220:1:248:1893:25c8:1946'],
+      ['IPv6 beside the documents', '2001:db9::1'],
+      ['IPv6 beside Teredo', '2001:200::1'],
+    ])('is reached at a public address: %s', async (_, address) => {
+      const opened = catchConnections();
+      await expect(read(() => Promise.resolve([address]))).rejects.toThrow('cannot be reached');
+      expect(opened).toEqual([{ host: address, port: 443 }]);
+    });
+
     it('is asked for no longer than the fetch may take', async () => {
       const opened = catchConnections();
       await expect(read(() => new Promise(() => undefined))).rejects.toThrow('in time');

@@ -28,11 +28,8 @@ describe('the boundary of giving and taking', () => {
     return person;
   }
 
-  async function role(name: string, permissions: readonly Permission[]): Promise<void> {
-    await app.sql.query(`insert into roles select org_id, $1, $2, now() from org_slugs where slug = 'acme'`, [
-      name,
-      permissions,
-    ]);
+  function role(name: string, permissions: readonly Permission[]): Promise<void> {
+    return app.world.role(olivia, 'acme', name, permissions);
   }
 
   function give(giver: Person, user: Person, name: string, scope = 'acme') {

@@ -121,9 +121,7 @@ describe('grants', () => {
     });
 
     it('400: a role of another organisation is no role here', async () => {
-      await app.sql.query(
-        `insert into roles select org_id, 'foreign-role', '{secrets:read}', now() from org_slugs where slug = 'evil'`,
-      );
+      await app.world.role(mallory, 'evil', 'foreign-role', ['secrets:read']);
       await app.as(olivia).post('/orgs/acme/grants', { user: 'vera', role: 'foreign-role' }).expect(400);
     });
 

@@ -77,13 +77,73 @@ describe('GET /orgs/{o}/permissions', () => {
 
   it('200: a custom role comes to its permissions, and to nothing once it is gone', async () => {
     const paul = await app.world.user('paul');
-    await app.sql.query(
-      `insert into roles select org_id, 'auditor', '{audit:read}', now() from org_slugs where slug = 'acme'`,
-    );
+    await app.world.role(olivia, 'acme', 'auditor', ['audit:read']);
     const id = await app.world.grant(olivia, paul, 'auditor', 'acme');
     expect(await held(paul)).toEqual({ 'audit:read': ['auditor in acme'] });
     await app.as(olivia).delete(`/orgs/acme/grants/${id}`).expect(204);
     await app.as(paul).get('/orgs/acme/permissions').expect(404);
+  });
+
+  it('200: a role that is changed comes to what it holds now', async () => {
+    const rita = await app.world.user('rita');
+    await app.world.role(olivia, 'acme', 'changing', ['secrets:read', 'secrets:get-value']);
+    await app.world.grant(olivia, rita, 'changing', 'acme/web');
+    const robot = await app.world.serviceToken(olivia, 'changing', 'acme/web');
+    const because = { people: ['changing in acme/web'], tokens: ['service token changing of acme/web'] };
+    for (const permissions of [
+      ['secrets:read', 'secrets:get-value'],
+      ['secrets:set-value', 'audit:read'],
+    ]) {
+      await app.as(olivia).put('/orgs/acme/roles/changing', { permissions }).expect(200);
+      expect(await held(rita, '?project=web')).toEqual(
+        Object.fromEntries(permissions.map((permission) => [permission, because.people])),
+      );
+      expect(await held(robot, '?project=web')).toEqual(
+        Object.fromEntries(permissions.map((permission) => [permission, because.tokens])),
+      );
+    }
+  });
+
+  it('200: names every grant that a permission comes from, each with its role and its scope, in the order they were given', async () => {
+    const gwen = await app.world.user('gwen');
+    await app.world.role(olivia, 'acme', 'watcher', ['secrets:read', 'audit:read']);
+    for (const [role, scope] of [
+      ['watcher', 'acme'],
+      ['member', 'acme/web'],
+      ['watcher', 'acme/web/prod'],
+      ['consumer', 'acme/web/prod'],
+      ['viewer', 'acme/api'],
+      ['viewer', 'acme/web/dev'],
+    ] as const) {
+      await app.world.grant(olivia, gwen, role, scope);
+    }
+    const everywhere = 'watcher in acme';
+    expect(await held(gwen)).toEqual({ 'secrets:read': [everywhere], 'audit:read': [everywhere] });
+    expect(await held(gwen, '?project=web&environment=prod')).toEqual({
+      'secrets:read': [
+        everywhere,
+        'member in acme/web',
+        'watcher in acme/web/prod',
+        'consumer in acme/web/prod',
+      ],
+      'secrets:write': ['member in acme/web'],
+      'secrets:get-value': ['consumer in acme/web/prod'],
+      'audit:read': [everywhere, 'watcher in acme/web/prod'],
+    });
+    expect(await held(gwen, '?project=api')).toEqual({
+      'secrets:read': [everywhere, 'viewer in acme/api'],
+      'audit:read': [everywhere],
+    });
+  });
+
+  it('200: what came by an invitation is a grant like any other', async () => {
+    const ines = await app.world.user('ines');
+    const { token } = await app.world.invitation(olivia, 'member', 'acme/web/prod');
+    await app.as(ines).post('/auth/invitations/accept', { token }).expect(200);
+    expect(await held(ines, '?project=web&environment=prod')).toEqual({
+      'secrets:read': ['member in acme/web/prod'],
+      'secrets:write': ['member in acme/web/prod'],
+    });
   });
 
   it.each([

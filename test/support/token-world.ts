@@ -56,8 +56,7 @@ export class TokenWorld {
   }
 
   /** A custom role of acme's. */
-  async role(name: string, permissions: readonly Permission[]): Promise<void> {
-    const sql = `insert into roles select org_id, $1, $2, now() from org_slugs where slug = 'acme'`;
-    await this.app.sql.query(sql, [name, permissions]);
+  role(name: string, permissions: readonly Permission[]): Promise<void> {
+    return this.app.world.role(this.olivia, 'acme', name, permissions);
   }
 }

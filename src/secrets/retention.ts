@@ -11,7 +11,8 @@ import { CONFIG } from '../config/token.js';
 import { Database } from '../database/database.js';
 import { rows } from '../database/transaction.js';
 
-const HOUR = 60 * 60 * 1000;
+const MINUTE = 60 * 1000;
+const HOUR = 60 * MINUTE;
 const SYSTEM = { type: 'system', id: null, name: 'retention' } as const;
 const NOWHERE = { ip: '', userAgent: '', requestId: '' };
 
@@ -22,7 +23,9 @@ const NOWHERE = { ip: '', userAgent: '', requestId: '' };
 @Injectable()
 export class Retention implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('retention');
+  private first: NodeJS.Timeout | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private hasEnded = false;
   private running: Promise<void> = Promise.resolve();
 
   constructor(
@@ -31,18 +34,23 @@ export class Retention implements OnApplicationBootstrap, OnApplicationShutdown 
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
+  /** Soon after the start, so that a service that is started every day destroys as well, and then every hour. */
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
+    const round = (): void => {
       this.running = this.destroyExpired().catch((error: unknown) => {
         this.logger.warn({
           message: 'Deleted secrets could not be destroyed; the next round tries again.',
-          error,
+          cause: String(error),
         });
       });
-    }, HOUR).unref();
+    };
+    this.first = setTimeout(round, MINUTE).unref();
+    this.timer = setInterval(round, HOUR).unref();
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.hasEnded = true;
+    clearTimeout(this.first);
     clearInterval(this.timer);
     await this.running;
   }
@@ -53,7 +61,10 @@ export class Retention implements OnApplicationBootstrap, OnApplicationShutdown 
     const orgs = await this.database.shared((tx) =>
       rows<{ org_id: string }>(tx, 'select org_id from org_slugs'),
     );
-    for (const { org_id: orgId } of orgs) await this.destroyIn(orgId, before);
+    for (const { org_id: orgId } of orgs) {
+      if (this.hasEnded) return;
+      await this.destroyIn(orgId, before);
+    }
   }
 
   private async destroyIn(orgId: string, before: Date): Promise<void> {

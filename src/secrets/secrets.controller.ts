@@ -77,12 +77,14 @@ export class SecretsController {
   @Post(':name/restore')
   @HttpCode(200)
   @Requires('secrets:write', 'secret.restore', 'Restore the secret of this name that was deleted last.')
+  @ApiHeader(IF_MATCH)
   @Answers(200, SecretView, 'The secret, with its versions.')
-  @Refuses({ already_exists: 'The name is in use again.' })
+  @Refuses({ already_exists: 'The name is in use again.', precondition_failed: STALE })
   restore(
     @Proof() access: Access<'secrets:write'>,
     @Param('name') name: string,
+    @Headers('if-match') ifMatch?: string,
   ): Promise<Tagged<SecretView>> {
-    return this.secrets.restore(access, name);
+    return this.secrets.restore(access, name, ifMatch);
   }
 }

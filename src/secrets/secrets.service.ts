@@ -83,11 +83,16 @@ export class SecretsService {
   }
 
   /** The one of that name that was deleted last, with its versions. */
-  async restore(access: Access<'secrets:write'>, name: string): Promise<Tagged<SecretView>> {
+  async restore(
+    access: Access<'secrets:write'>,
+    name: string,
+    ifMatch: string | undefined,
+  ): Promise<Tagged<SecretView>> {
     if (!SECRET_NAME.test(name)) throw noSuchSecret();
     return this.database.forOrg(access.org.id, async (tx) => {
       const revision = await bumpRevision(tx, access);
       const deleted = await this.lockDeleted(tx, access, name);
+      requireMatch(ifMatch, Number(deleted.changed_at_revision));
       const secret = await orNameInUse(() =>
         updated(tx, access, deleted.id, revision, 'deleted_at = $4', null),
       );

@@ -1,3 +1,4 @@
+import { Retention } from '../../src/secrets/retention.js';
 import { TestApp } from '../support/app.js';
 import type { Client } from '../support/client.js';
 import type { Environment, Person } from '../support/world.js';
@@ -312,6 +313,43 @@ describe('secrets of an environment', () => {
       await asOwner.delete(env.secretPath('api-key')).expect(200);
       await declare('API_KEY').expect(201);
       await asOwner.post(`${env.secretPath('api-key')}/restore`).expect(409);
+    });
+
+    it('412: If-Match must name the ETag of the deleted one', async () => {
+      const { headers } = await env.secret('TAGGED').then(() => asOwner.get(env.secretPath('TAGGED')));
+      await asOwner.delete(env.secretPath('TAGGED')).expect(200);
+      const restore = `${env.secretPath('TAGGED')}/restore`;
+      await asOwner
+        .post(restore)
+        .set('if-match', headers['etag'] ?? '')
+        .expect(412);
+      await asOwner.post(restore).set('if-match', '*').expect(200);
+    });
+
+    it('what was deleted longer ago than the retention is destroyed with its versions, on record, and nothing else', async () => {
+      await env.secret('EXPIRED', 'x');
+      await env.secret('RECENT', 'x');
+      for (const name of ['EXPIRED', 'RECENT']) await asOwner.delete(env.secretPath(name)).expect(200);
+      await app.sql.query(
+        `update secrets set deleted_at = now() - interval '31 days' where name = 'EXPIRED'`,
+      );
+      const { rows: before } = await app.sql.query<{ id: string }>(
+        `select id from secrets where name = 'EXPIRED'`,
+      );
+      await app.app.get(Retention).destroyExpired();
+      const { rows: left } = await app.sql.query(
+        `select name from secrets where name in ('EXPIRED', 'RECENT')`,
+      );
+      expect(left).toEqual([{ name: 'RECENT' }]);
+      const versions = await app.sql.query('select 1 from secret_versions where secret_id = $1', [
+        before[0]?.id,
+      ]);
+      expect(versions.rowCount).toBe(0);
+      expect((await app.events('acme')).at(-1)).toMatchObject({
+        action: 'secret.destroy',
+        actor_type: 'system',
+        resource: { secrets: expect.arrayContaining([{ secret: 'EXPIRED' }]) },
+      });
     });
 
     it('404: what was deleted longer ago than the retention is not listed and does not come back', async () => {

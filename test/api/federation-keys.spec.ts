@@ -78,6 +78,13 @@ describe('the keys of an issuer', () => {
     expect(await attempt(await issuer.token())).toBe(200);
   });
 
+  it('are read once for 100 tokens at once with unknown keys when they are the first ever', async () => {
+    expect(new Set(await attempts(await unknown(100)))).toEqual(new Set([400]));
+    expect(new Set(await attempts(await unknown(10)))).toEqual(new Set([400]));
+    expect(issuer.reads).toBe(1);
+    expect(await attempt(await issuer.token())).toBe(200);
+  });
+
   it('are read once more for an unknown key after 30 seconds, and not before', async () => {
     await attempt(await issuer.token());
     await attempts(await unknown(1));

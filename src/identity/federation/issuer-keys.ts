@@ -31,11 +31,13 @@ export class IssuerKeys {
 
   /** The key that the header names. Throws `IssuerUnreachable`, or jose's error when there is no such key. */
   async find(issuer: string, header: JWSHeaderParameters): Promise<CryptoKey> {
+    const askedAt = performance.now();
     const keys = await this.keysOf(issuer);
     try {
       return await keys(header);
     } catch (error) {
-      const newer = error instanceof errors.JWKSNoMatchingKey ? await this.newerThan(keys, issuer) : null;
+      const isUnknown = error instanceof errors.JWKSNoMatchingKey;
+      const newer = isUnknown ? await this.newerThan(keys, issuer, askedAt) : null;
       if (newer === null) throw error;
       return newer(header);
     }
@@ -57,9 +59,14 @@ export class IssuerKeys {
   }
 
   /** The issuer may have begun to use a new key. Null when it was asked for one a moment ago. */
-  private async newerThan(seen: KeySet, issuer: string): Promise<KeySet | null> {
+  private async newerThan(seen: KeySet, issuer: string, askedAt: number): Promise<KeySet | null> {
     const known = this.known.get(issuer);
     if (known !== undefined && known.keys !== seen) return this.keysOf(issuer);
+    if (known !== undefined && known.at >= askedAt) {
+      // They came while this token waited for them: there are no newer ones.
+      this.keep(issuer, { ...known, soughtAt: known.at });
+      return null;
+    }
     const now = performance.now();
     const running = this.fetching.get(issuer);
     if (running !== undefined) return running;

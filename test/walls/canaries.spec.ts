@@ -55,7 +55,8 @@ describe('canaries', () => {
     await app.world.org('acme', person);
     env = await app.world.environment('acme/web/prod', person);
     const token = await app.world.serviceToken(person, 'consumer', 'acme/web/prod');
-    secretsSeen.push(token.token);
+    const invitation = await app.world.invitation(person, 'viewer', 'acme');
+    secretsSeen.push(token.token, invitation.token);
     pipeline = app.as(token);
     await exercise();
   });
@@ -92,6 +93,12 @@ describe('canaries', () => {
     await say(app.as(null).post('/auth/signup', { email: 'x', username: 'Y', password }));
     await say(app.as(`cofs_${misplaced}`).get('/orgs'));
     await say(owner.put('/auth/password', { current: `${password}-wrong`, new: `${password}-new` }));
+    await say(owner.get('/orgs/acme/invitations'));
+    const token = secretsSeen.find((one) => one.startsWith('cofi_')) ?? '';
+    await say(app.as(token).get('/orgs'));
+    await say(owner.post('/auth/invitations/accept', { token: `${token}x` }));
+    await say(owner.post('/auth/invitations/accept', { token }));
+    await say(owner.post('/auth/invitations/accept', { token }));
     await say(owner.delete(`${path}/A`));
     await say(owner.post(`${path}/A/restore`));
     await exerciseMany();

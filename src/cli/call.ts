@@ -79,6 +79,8 @@ export class Call {
     const { server } = this.connection;
     const credential = findCredential(this.given, server);
     if (credential !== null) return new Bearer(credential, this.connection);
+    // What is wrong with the environment is told first: it can be put right without asking anybody.
+    findEnvironment(this.given);
     throw new Failure(
       EXIT.denied,
       `There is no credential for ${server}. Log in: coffer login --server ${server}\nor give a token: COFFER_TOKEN, or --token-file FILE`,

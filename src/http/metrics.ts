@@ -1,9 +1,16 @@
 import { createServer, type Server } from 'node:http';
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { Audit } from '../audit/audit.js';
 import type { Config } from '../config/config.js';
+import { httpUrl } from '../config/network.js';
 import { CONFIG } from '../config/token.js';
 import { Keyring } from '../crypto/keyring.js';
 import { Database } from '../database/database.js';
@@ -16,6 +23,7 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
  */
 @Injectable()
 export class Metrics implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('metrics');
   private readonly registry = new Registry();
   private readonly requests: Counter<'method' | 'route' | 'status'>;
   private readonly durations: Histogram<'method' | 'route'>;
@@ -97,8 +105,16 @@ export class Metrics implements OnApplicationBootstrap, OnApplicationShutdown {
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen(metricsListen.port, metricsListen.host, resolve);
+    }).catch((cause: unknown) => {
+      // Told as its own: the API has a port too, and would be taken for the one that is meant.
+      throw new Error(`COFFER_METRICS_LISTEN: ${cause instanceof Error ? cause.message : String(cause)}`, {
+        cause,
+      });
     });
     this.server = server;
+    this.logger.log({
+      message: `Metrics are at ${httpUrl({ ...metricsListen, port: this.port ?? 0 })}/metrics`,
+    });
   }
 
   onApplicationShutdown(): void {

@@ -51,6 +51,12 @@ describe('metrics', () => {
     await watcher.post('/metrics', {}).expect(404);
   });
 
+  it('keep the service from starting when their port is taken, and say whose it is', async () => {
+    const port = app.app.get(Metrics).port ?? 0;
+    const second = TestApp.start({ config: { metricsListen: { host: '127.0.0.1', port } } });
+    await expect(second).rejects.toThrow(/COFFER_METRICS_LISTEN: .*EADDRINUSE/);
+  });
+
   it('are off by default', async () => {
     const quiet = await TestApp.start();
     expect(quiet.app.get(Metrics).port).toBeNull();

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GivenRootKey, RootKeySource } from '../config/config.js';
 import { rootKeyFromText } from '../config/root-key.js';
@@ -10,7 +10,7 @@ export async function readRootKey(source: RootKeySource, dataDir: string): Promi
   if (source.kind === 'inline') return source.key;
   if (source.kind === 'file') return readKeyFile(source.path);
   const path = join(dataDir, 'root.key');
-  await makeKeyFile(dataDir, path);
+  if (!(await exists(path))) await makeKeyFile(dataDir, path);
   return readKeyFile(path);
 }
 
@@ -38,26 +38,55 @@ async function readKeyFile(path: string): Promise<Uint8Array> {
   }
 }
 
-/** Exclusive and flushed to the disk: everything that is sealed from now on depends on these bytes. */
+/**
+ * Whole, flushed to the disk, and never over another one: everything that is sealed from now on depends on these bytes. A process that is
+ * killed in between leaves a file of another name behind.
+ */
 async function makeKeyFile(dataDir: string, path: string): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  let file;
+  const unfinished = `${path}.${randomUUID()}`;
   try {
-    file = await open(path, 'wx', 0o600);
+    const file = await open(unfinished, 'wx', 0o600);
+    try {
+      await file.writeFile(`${randomBytes(KEY_BYTES).toString('base64')}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await link(unfinished, path);
+    await flushFolder(dataDir);
   } catch (error) {
-    if (isCode(error, 'EEXIST')) return;
-    throw new Error(`The root key file ${path} cannot be made: ${reason(error)}`, { cause: error });
-  }
-  try {
-    await file.writeFile(`${randomBytes(KEY_BYTES).toString('base64')}\n`);
-    await file.sync();
+    if (!isCode(error, 'EEXIST')) {
+      throw new Error(`The root key file ${path} cannot be made: ${reason(error)}`, { cause: error });
+    }
   } finally {
-    await file.close();
+    await rm(unfinished, { force: true });
   }
 }
 
+/** A new name is durable when its folder is. */
+async function flushFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return false;
+    throw new Error(`The root key file ${path} cannot be looked at: ${reason(error)}`, { cause: error });
+  }
+}
+
+// Not `instanceof Error`: Node's own errors are of another realm inside of Jest.
 function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 }
 
 function reason(error: unknown): string {

@@ -68,7 +68,14 @@ describe('swaps', () => {
     theirs = { ...others, ...(await personal(mallory, 'theirs')), user: 'mallory' };
     beside = { ...second, user: mallory.id };
     nowhere = {
-      ...{ o: 'nobody', p: 'no-project', envName: 'nowhere', name: 'NONE', role: 'no-role', username: 'no-one' },
+      ...{
+        o: 'nobody',
+        p: 'no-project',
+        envName: 'nowhere',
+        name: 'NONE',
+        role: 'no-role',
+        username: 'no-one',
+      },
       ...{ user: 'no-one', own: 'none' },
     };
   });

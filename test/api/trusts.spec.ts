@@ -26,24 +26,14 @@ describe('trusts', () => {
     await app.world.environment('acme/web/prod', owner);
     await app.world.environment('acme/web/dev', owner);
     await app.world.environment('acme/other/prod', owner);
-    const people = [
-      ['dev-admin', 'acme/web/dev'],
-      ['prod-admin', 'acme/web/prod'],
-      ['admin', 'acme/web'],
-    ] as const;
-    for (const [name, scope] of people) {
+    const adminOf = async (name: string, scope: string): Promise<Person> => {
       const person = await app.world.user(name);
       await app.world.grant(owner, person, 'admin', scope);
-    }
-    const again = async (login: string): Promise<Person> => {
-      const { body } = await app
-        .as(null)
-        .post('/auth/login', { login, password: 'correct horse battery staple' });
-      return { ...body.user, token: body.accessToken, refreshToken: body.refreshToken };
+      return person;
     };
-    devAdmin = await again('dev-admin');
-    prodAdmin = await again('prod-admin');
-    admin = await again('admin');
+    devAdmin = await adminOf('dev-admin', 'acme/web/dev');
+    prodAdmin = await adminOf('prod-admin', 'acme/web/prod');
+    admin = await adminOf('admin', 'acme/web');
   });
 
   afterAll(async () => {

@@ -151,24 +151,30 @@ describe('the boundary, through every route', () => {
       await hidden(() => at.give(robot, carrier, 'viewer', 'acme/web/dev'));
     });
 
-    it.each(['taken away', 'made less'])('nobody gives by a right that is being %s', async (how) => {
-      const name = at.name();
-      await at.app.world.role(at.olivia, 'acme', name, ['members:manage', 'tokens:manage', 'secrets:read']);
-      const leaving = await at.person([name, 'acme/web']);
-      const { status } = await at.heldUp(
-        () => at.give(leaving, carrier, 'viewer', 'acme/web'),
-        () =>
-          how === 'made less'
-            ? at.app.sql.query(`update roles set permissions = '{audit:read}' where name = $1`, [name])
-            : at.app.sql.query('delete from grants where user_id = $1', [leaving.id]),
-      );
-      expect(status).toBe(403);
-      const { rows } = await at.app.sql.query(
-        `select from org_events where actor_id = $1 and outcome = 'allowed'`,
-        [leaving.id],
-      );
-      expect(rows).toHaveLength(0);
-    });
+    it.each(['taken from a person', 'made less', 'made less for a token'])(
+      'nobody gives by a right that is being %s',
+      async (how) => {
+        const name = at.name();
+        await at.app.world.role(at.olivia, 'acme', name, ['members:manage', 'tokens:manage', 'secrets:read']);
+        const leaving =
+          how === 'made less for a token'
+            ? await at.app.world.serviceToken(at.olivia, name, 'acme/web')
+            : await at.person([name, 'acme/web']);
+        const { status } = await at.heldUp(
+          () => at.give(leaving, carrier, 'viewer', 'acme/web'),
+          () =>
+            how === 'taken from a person'
+              ? at.app.sql.query('delete from grants where user_id = $1', [leaving.id])
+              : at.app.sql.query(`update roles set permissions = '{audit:read}' where name = $1`, [name]),
+        );
+        expect(status).toBe(403);
+        const { rows } = await at.app.sql.query(
+          `select from org_events where actor_id = $1 and outcome = 'allowed'`,
+          [leaving.id],
+        );
+        expect(rows).toHaveLength(0);
+      },
+    );
   });
 
   describe.each(TAKING)('%s', (action, carrier) => {

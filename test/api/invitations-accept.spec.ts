@@ -1,5 +1,6 @@
 import { makeToken } from '../../src/access/token-format.js';
 import { TestApp } from '../support/app.js';
+import { federatedToken } from '../support/federated.js';
 import type { Made, Person } from '../support/world.js';
 
 const NOTHING = { error: 'There is nothing here that you may see.', code: 'not_found' };
@@ -191,6 +192,25 @@ describe('POST /auth/invitations/accept', () => {
     const robot = await app.world.serviceToken(olivia, 'admin', 'acme/web');
     const made = await app.as(robot).post(INVITATIONS, { role: 'viewer', project: 'web' }).expect(201);
     await accept(nina, made.body.token).expect(200);
+  });
+
+  it('200: one that a federated workload made is worth what its trust is, until that is deleted', async () => {
+    const { body: trust } = await app
+      .as(olivia)
+      .post('/acme/web/trusts', {
+        ...{ name: 'ci', issuer: 'https://issuer.example.com', audience: 'coffer', claims: { sub: 'build' } },
+        ...{ role: 'admin', ttlSeconds: 600 },
+      })
+      .expect(201);
+    const workload = await federatedToken(app.sql, trust.id);
+    const invite = async () =>
+      (await app.as(workload).post(INVITATIONS, { role: 'viewer', project: 'web' }).expect(201)).body.token;
+    const [first, second] = [await invite(), await invite()];
+    await app.sql.query('delete from federated_tokens');
+    const nina = await somebody();
+    await accept(nina, first).expect(200);
+    await app.as(olivia).delete(`/acme/web/trusts/${trust.id}`).expect(204);
+    await accept(await somebody(), second).expect(404);
   });
 
   it('409: who has the role there already keeps it, and the invitation stays for somebody else', async () => {

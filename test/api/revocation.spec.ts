@@ -1,7 +1,7 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { makeToken } from '../../src/access/token-format.js';
 import { Client } from '../support/client.js';
+import { federatedToken } from '../support/federated.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { ServiceProcess } from '../support/service-process.js';
 import { PASSWORD, World, type Person } from '../support/world.js';
@@ -170,17 +170,8 @@ describe('what is revoked is refused on the next request, on a second process to
         ttlSeconds: 600,
       })
       .expect(201);
-    const { rows } = await sql.query<{ org_id: string }>('select org_id from trusts where id = $1', [
-      trust.id,
-    ]);
-    const id = randomUUID();
-    const { text, hash } = makeToken({ kind: 'service', orgId: rows[0]?.org_id ?? '', id });
-    await sql.query(
-      `insert into federated_tokens (org_id, id, trust_id, hash, created_at, expires_at)
-       select org_id, $2, id, $3, now(), now() + interval '10 minutes' from trusts where id = $1`,
-      [trust.id, id, hash],
-    );
-    await revokes({ token: text }, VALUES, () => as(olivia).delete(`/acme/web/trusts/${trust.id}`), 401);
+    const token = await federatedToken(sql, trust.id);
+    await revokes(token, VALUES, () => as(olivia).delete(`/acme/web/trusts/${trust.id}`), 401);
   });
 
   it('an invitation: what is revoked on one process is not accepted on the other', async () => {

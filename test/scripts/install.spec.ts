@@ -27,6 +27,7 @@ const FILES: Readonly<Record<string, string>> = {
     appendFileSync('calls', 'build\\n');
     rmSync('dist', { recursive: true, force: true });
     cpSync('src/main.ts', 'dist/src/main.js');
+    cpSync('src/main.ts', 'dist/src/cli/cli.js');
     if (existsSync('source-is-wrong')) process.exit(1);
     if (existsSync('build-is-killed')) process.kill(process.pid, 'SIGKILL');`,
 };

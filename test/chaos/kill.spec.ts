@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AuditEvent } from '../../src/audit/audit-event.js';
 import { hashOf } from '../../src/audit/hash-chain.js';
 import { Client } from '../support/client.js';
@@ -40,7 +41,11 @@ describe('kill -9 under write load', () => {
           `round ${String(round)}`,
         ),
       );
-      await new Promise((resolve) => setTimeout(resolve, 400 + round * 150));
+      // In the middle of it: everybody has been acknowledged once, and nobody knows which write is under way.
+      const isOfThisRound = ({ value }: { value: string }): boolean =>
+        value.startsWith(`round ${String(round)},`);
+      while ([...acknowledged.values()].filter(isOfThisRound).length < WRITERS) await pause(20);
+      await pause(Math.random() * 300);
       await service.kill('SIGKILL');
       await Promise.all(writing);
       service = await start();

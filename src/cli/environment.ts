@@ -17,3 +17,12 @@ export function setting(name: 'COFFER_SERVER' | 'COFFER_TOKEN' | 'COFFER_ENV'): 
 export function isLively(): boolean {
   return isatty(1) && isatty(2) && (process.env['NO_COLOR'] ?? '') === '';
 }
+
+/**
+ * Node's own debug log (NODE_DEBUG) shows headers and the environments of children, so it would show credentials and values. It is
+ * the only thing that writes to the stream of stderr here: what we say goes to the descriptor.
+ */
+export function hideDebugLog(): void {
+  if (process.env['NODE_DEBUG'] === undefined) return;
+  process.stderr.write = () => true;
+}

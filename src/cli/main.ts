@@ -1,10 +1,12 @@
 import { CommanderError } from 'commander';
+import { hideDebugLog } from './environment.js';
 import { EXIT, Failure } from './failure.js';
 import { createProgram } from './program.js';
 import { NobodyReads, say } from './terminal.js';
 
 /** Runs the command that was typed, and gives back the exit code. */
 export async function main(): Promise<number> {
+  hideDebugLog();
   let exitCode = 0;
   try {
     const program = createProgram((code) => {

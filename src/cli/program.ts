@@ -13,6 +13,7 @@ import {
   TIMEOUT,
   TOKEN_FILE,
 } from './shared-flags.js';
+import { write } from './terminal.js';
 import { version } from './version.js';
 
 // The parser, made of the commands' descriptions. Options about where and who stand before a command's name or after it.
@@ -30,7 +31,7 @@ export function createProgram(done: (exitCode: number) => void): Command {
     .helpCommand('help [command]', 'show the help of a command')
     .enablePositionalOptions()
     .exitOverride()
-    .configureOutput({ outputError: () => undefined })
+    .configureOutput({ writeErr: write, outputError: () => undefined })
     .configureHelp({ formatHelp: helpWithExamples })
     .showSuggestionAfterError();
   for (const flag of PROGRAM_FLAGS) program.addOption(optionOf(flag, WHERE_AND_WHO));

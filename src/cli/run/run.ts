@@ -45,7 +45,7 @@ async function supervise(
   let plan = await readPlan(call, targets);
   Child.check(command, plan);
   files.write(plan.files);
-  signals.watch();
+  await signals.watch();
   const news = call.flags.isSet('watch') ? new News(call, plan.revision) : null;
   for (;;) {
     const child = Child.start(command, plan);

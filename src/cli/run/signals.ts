@@ -1,10 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { isatty } from 'node:tty';
+import { Witness } from './witness.js';
 
 // A signal reaches the child once, wherever it comes from. One that is sent to this process alone must be passed on; one
 // that goes to the whole process group (from a terminal, from `timeout`, from a runner that ends a job) has reached the child
-// already. The system does not say which of the two it was, so a witness stands in the same group: a process that does
-// nothing but answer, and dies of every signal that we pass on. If it still answers, the signal was for us alone.
+// already. The system does not say which of the two it was, so a witness stands in the same group and is asked.
 
 const PASSED_ON = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
 
@@ -38,8 +37,9 @@ export class Signals {
   }
 
   /** To be called before the child starts. */
-  watch(): void {
+  async watch(): Promise<void> {
     this.#witness = new Witness();
+    await this.#witness.stand();
   }
 
   stop(): void {
@@ -64,67 +64,14 @@ export class Signals {
   async #wasForUsAlone(signal: NodeJS.Signals): Promise<boolean> {
     // A terminal that changes its size tells its whole group, and no process dies of it.
     if (signal === 'SIGWINCH') return !isOnTerminal();
-    if (this.#witness === null) return true;
-    await new Promise((resolve) => setTimeout(resolve, SETTLING_MS));
     const witness = this.#witness;
-    if (await witness.isAlive()) return true;
-    if (witness.neverCame) return !isOnTerminal();
-    if (this.#witness === witness) this.#witness = new Witness();
-    // It died of another one before: what a terminal sends, it sends to all.
-    return witness.diedOf !== signal && signal !== 'SIGINT' && signal !== 'SIGQUIT';
+    if (witness === null) return true;
+    await new Promise((resolve) => setTimeout(resolve, SETTLING_MS));
+    const wasForAll = await witness.got(signal);
+    return witness.neverCame ? !isOnTerminal() : !wasForAll;
   }
 }
 
 function isOnTerminal(): boolean {
   return [0, 1, 2].some((descriptor) => isatty(descriptor));
-}
-
-class Witness {
-  diedOf: NodeJS.Signals | null = null;
-
-  /** There are systems without a shell. */
-  neverCame = false;
-
-  readonly #process: ChildProcess;
-  #isGone = false;
-  #answered: (() => void) | null = null;
-
-  constructor() {
-    // It ends with us, because its stdin does. No dump of it is left behind by a QUIT.
-    this.#process = spawn('/bin/sh', ['-c', 'ulimit -c 0; exec cat'], {
-      stdio: ['pipe', 'pipe', 'ignore'],
-      env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
-      cwd: '/',
-    });
-    const gone = (signal: NodeJS.Signals | null): void => {
-      this.#isGone = true;
-      this.diedOf ??= signal;
-      this.#answered?.();
-    };
-    this.#process.once('exit', (_, signal) => {
-      gone(signal);
-    });
-    this.#process.once('error', () => {
-      this.neverCame = true;
-      gone(null);
-    });
-    this.#process.stdin?.on('error', () => undefined);
-    this.#process.stdout?.on('data', () => this.#answered?.());
-  }
-
-  /** Whether it answers. A process that a signal has killed does not get to write any more. */
-  isAlive(): Promise<boolean> {
-    if (this.#isGone) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      this.#answered = () => {
-        this.#answered = null;
-        resolve(!this.#isGone);
-      };
-      this.#process.stdin?.write('.');
-    });
-  }
-
-  dismiss(): void {
-    this.#process.kill('SIGKILL');
-  }
 }

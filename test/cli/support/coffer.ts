@@ -22,6 +22,8 @@ export type How = Readonly<{
   env?: Readonly<Record<string, string | undefined>>;
   cwd?: string;
   stdio?: StdioOptions;
+  /** In a process group of its own. */
+  detached?: boolean;
 }>;
 
 /** The command as somebody uses it: with a home and a folder of their own. */
@@ -41,8 +43,16 @@ export class Coffer {
   }
 
   /** The process, for tests that do something to it. */
-  start(args: readonly string[], { env = {}, cwd = this.home, stdio = 'pipe' }: How = {}): ChildProcess {
-    const child = spawn(process.execPath, [CLI, ...args], { cwd, env: this.environment(env), stdio });
+  start(
+    args: readonly string[],
+    { env, cwd = this.home, stdio = 'pipe', detached = false }: How = {},
+  ): ChildProcess {
+    const child = spawn(process.execPath, [CLI, ...args], {
+      cwd,
+      env: this.environment(env),
+      stdio,
+      detached,
+    });
     this.#running.add(child);
     child.once('exit', () => this.#running.delete(child));
     return child;

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Database, orCutOff } from '../database/database.js';
 import {
   firstRow,
+  prepared,
   rows,
   type OrgTransaction,
   type Transaction,
@@ -118,6 +119,23 @@ export const TABLES = {
   user: { events: 'user_events', heads: 'user_chain_heads', owner: 'user_id' },
 } as const;
 
+const STATEMENTS = { org: statementsOf('org'), user: statementsOf('user') } as const;
+
+function statementsOf(kind: Chain['kind']) {
+  const { events, heads, owner } = TABLES[kind];
+  const head = `select seq, hash, at, signature from ${heads} where ${owner} = $1`;
+  return {
+    head: prepared(head),
+    headLocked: prepared(`${head} for update`),
+    // One statement: the event, and the head that points to it.
+    insert: prepared(`
+      with moved as (update ${heads} set seq = $2, hash = $18, at = $3, signature = $19 where ${owner} = $1)
+      insert into ${events} (${owner}, seq, at, actor_type, actor_id, actor_name, action, outcome, project,
+        environment, secret, many, resource, ip, user_agent, request_id, prev_hash, hash)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`),
+  };
+}
+
 type HeadRow = Readonly<{ seq: string; hash: Buffer; at: Date; signature: Buffer }>;
 
 /** The last link of a chain with its signature, or null before its first event. */
@@ -126,12 +144,8 @@ export async function readHead(
   chain: Chain,
   lock: 'for update' | '' = '',
 ): Promise<Head | null> {
-  const table = TABLES[chain.kind];
-  const row = await firstRow<HeadRow>(
-    tx,
-    `select seq, hash, at, signature from ${table.heads} where ${table.owner} = $1 ${lock}`,
-    [chain.id],
-  );
+  const { head, headLocked } = STATEMENTS[chain.kind];
+  const row = await firstRow<HeadRow>(tx, lock === '' ? head : headLocked, [chain.id]);
   if (row === undefined) return null;
   return {
     seq: Number(row.seq),
@@ -141,37 +155,26 @@ export async function readHead(
   };
 }
 
-/** One statement: the event, and the head that points to it. */
 async function insert(tx: Transaction, chain: Chain, event: AuditEvent, head: Head): Promise<void> {
-  const table = TABLES[chain.kind];
-  await rows(
-    tx,
-    `with moved as (
-       update ${table.heads} set seq = $2, hash = $18, at = $3, signature = $19 where ${table.owner} = $1
-     )
-     insert into ${table.events} (${table.owner}, seq, at, actor_type, actor_id, actor_name, action, outcome, project,
-       environment, secret, many, resource, ip, user_agent, request_id, prev_hash, hash)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
-    [
-      chain.id,
-      event.seq,
-      event.at,
-      event.actor.type,
-      event.actor.id,
-      event.actor.name,
-      event.action,
-      event.outcome,
-      event.resource.project ?? null,
-      event.resource.environment ?? null,
-      event.resource.secret ?? null,
-      event.resource.secrets !== undefined,
-      JSON.stringify(event.resource),
-      event.ip,
-      event.userAgent,
-      event.requestId,
-      Buffer.from(event.prevHash, 'hex'),
-      Buffer.from(event.hash, 'hex'),
-      Buffer.from(head.signature, 'base64'),
-    ],
-  );
+  await rows(tx, STATEMENTS[chain.kind].insert, [
+    chain.id,
+    event.seq,
+    event.at,
+    event.actor.type,
+    event.actor.id,
+    event.actor.name,
+    event.action,
+    event.outcome,
+    event.resource.project ?? null,
+    event.resource.environment ?? null,
+    event.resource.secret ?? null,
+    event.resource.secrets !== undefined,
+    JSON.stringify(event.resource),
+    event.ip,
+    event.userAgent,
+    event.requestId,
+    Buffer.from(event.prevHash, 'hex'),
+    Buffer.from(event.hash, 'hex'),
+    Buffer.from(head.signature, 'base64'),
+  ]);
 }

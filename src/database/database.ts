@@ -4,7 +4,13 @@ import { DataSource, type QueryRunner } from 'typeorm';
 import { Unavailable } from '../errors/errors.js';
 import { isRetryable, translateOutage } from './postgres-errors.js';
 import { Shares } from './shares.js';
-import type { OrgTransaction, Transaction, UserTransaction } from './transaction.js';
+import {
+  prepared,
+  type OrgTransaction,
+  type Prepared,
+  type Transaction,
+  type UserTransaction,
+} from './transaction.js';
 
 /** A transaction that has not ended by then is cut off, whatever the server or the network does. */
 export const TRANSACTION_DEADLINE_MS = 8_000;
@@ -105,18 +111,18 @@ export class Database {
 }
 
 /** The statement that says whose rows a transaction may touch, and whom it found. */
-type Entry = Readonly<{ text: string; parameters: readonly string[] }>;
+type Entry = Prepared & Readonly<{ parameters: readonly string[] }>;
 type Entered = readonly Readonly<{ id: string }>[];
 type Work<T> = (tx: Transaction, entered: Entered) => Promise<T>;
 
 // `set local` takes no parameter; the third argument keeps the setting from surviving into the connection's next user.
-const TENANT = { text: 'select set_config($1, $2, true) as id' };
-const TENANT_AND_USER = {
-  text: `select set_config('coffer.org_id', $1, true) as id, set_config('coffer.user_id', $2, true)`,
-};
-const TENANT_BY_SLUG = {
-  text: `select set_config('coffer.org_id', org_id::text, true) as id from org_slugs where slug = $1`,
-};
+const TENANT = prepared('select set_config($1, $2, true) as id');
+const TENANT_AND_USER = prepared(
+  `select set_config('coffer.org_id', $1, true) as id, set_config('coffer.user_id', $2, true)`,
+);
+const TENANT_BY_SLUG = prepared(
+  `select set_config('coffer.org_id', org_id::text, true) as id from org_slugs where slug = $1`,
+);
 
 /** Makes `promise` fail after `ms` and destroys the transaction's connection, so that nothing of it can be committed later. */
 export async function orCutOff<T>(
@@ -164,7 +170,7 @@ async function begin(client: PoolClient, entry: Entry | null): Promise<Entered> 
   }
   const [, { rows }] = await Promise.all([
     begun,
-    client.query<{ id: string }>(entry.text, [...entry.parameters]),
+    client.query<{ id: string }>({ name: entry.name, text: entry.text, values: [...entry.parameters] }),
   ]);
   return rows;
 }

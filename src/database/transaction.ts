@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
+import type { PoolClient } from 'pg';
 import type { EntityManager } from 'typeorm';
+import { Unexpected } from '../errors/errors.js';
 
 declare const tenant: unique symbol;
 
@@ -10,28 +13,40 @@ export type Transaction = EntityManager;
 export type OrgTransaction = EntityManager & { readonly [tenant]: 'org' };
 export type UserTransaction = EntityManager & { readonly [tenant]: 'user' };
 
+/**
+ * A statement that is sent so often that each connection keeps it parsed and planned. It may come to have one plan for all parameters: a
+ * condition that only some of them switch on does not belong in it.
+ */
+export type Prepared = Readonly<{ name: string; text: string }>;
+
+export function prepared(text: string): Prepared {
+  return { name: createHash('sha256').update(text).digest('base64url').slice(0, 22), text };
+}
+
 /** Rows of a statement, typed by the caller, whose columns are the source of the truth. */
 export async function rows<Row>(
   tx: Transaction,
-  sql: string,
+  statement: string | Prepared,
   parameters: readonly unknown[] = [],
 ): Promise<Row[]> {
-  const result: unknown = await tx.query(sql, [...parameters]);
-  // TypeORM answers UPDATE and DELETE with [rows, count], everything else with the rows.
-  if (isRowsAndCount(result)) return result[0] as Row[];
-  return result as Row[];
+  const query = typeof statement === 'string' ? { text: statement } : statement;
+  const client = await clientOf(tx);
+  const result = await client.query({ ...query, values: [...parameters] });
+  return result.rows as Row[];
 }
 
 export async function firstRow<Row>(
   tx: Transaction,
-  sql: string,
+  statement: string | Prepared,
   parameters: readonly unknown[] = [],
 ): Promise<Row | undefined> {
-  return (await rows<Row>(tx, sql, parameters))[0];
+  return (await rows<Row>(tx, statement, parameters))[0];
 }
 
-function isRowsAndCount(result: unknown): result is [unknown[], number] {
-  return (
-    Array.isArray(result) && result.length === 2 && Array.isArray(result[0]) && typeof result[1] === 'number'
-  );
+/** The connection of a transaction that has not ended: after its end it may be in somebody else's. */
+async function clientOf({ queryRunner }: Transaction): Promise<PoolClient> {
+  const client = (await queryRunner?.connect()) as PoolClient | undefined;
+  if (client === undefined || queryRunner?.isReleased !== false)
+    throw new Unexpected('a statement came after the end of its transaction');
+  return client;
 }

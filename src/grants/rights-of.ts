@@ -2,7 +2,7 @@ import type { Caller } from '../access/caller.js';
 import { BUILT_IN_ROLES, isBuiltInRole, isPermission, type Permission } from '../access/permissions.js';
 import { Rights, type Holding } from '../access/rights.js';
 import type { Scope } from '../access/scope.js';
-import { firstRow, rows, type OrgTransaction } from '../database/transaction.js';
+import { firstRow, prepared, rows, type OrgTransaction } from '../database/transaction.js';
 import { InvalidRequest } from '../errors/errors.js';
 
 /** A grant or a token, with what its role holds if it is a custom one. */
@@ -35,18 +35,17 @@ export function holderOf(caller: Caller): Holder {
     : { type: 'service-token', id: caller.token.id };
 }
 
+const SELECT_GRANTS = prepared(`
+  select g.role, r.permissions, g.project_id, g.environment_id, p.slug as project, e.name as environment
+  from grants g
+  left join roles r on r.org_id = g.org_id and r.name = g.custom_role
+  left join projects p on p.org_id = g.org_id and p.id = g.project_id
+  left join environments e on e.org_id = g.org_id and e.id = g.environment_id
+  where g.org_id = $1 and g.user_id = $2
+  order by g.created_at, g.id`);
+
 async function rightsOfUser(tx: OrgTransaction, userId: string, org: Scope['org']): Promise<Rights> {
-  const found = await rows<HoldingRow>(
-    tx,
-    `select g.role, r.permissions, g.project_id, g.environment_id, p.slug as project, e.name as environment
-     from grants g
-     left join roles r on r.org_id = g.org_id and r.name = g.custom_role
-     left join projects p on p.org_id = g.org_id and p.id = g.project_id
-     left join environments e on e.org_id = g.org_id and e.id = g.environment_id
-     where g.org_id = $1 and g.user_id = $2
-     order by g.created_at, g.id`,
-    [org.id, userId],
-  );
+  const found = await rows<HoldingRow>(tx, SELECT_GRANTS, [org.id, userId]);
   return new Rights(found.map((row) => holding(row, org.slug)));
 }
 

@@ -5,7 +5,7 @@ import { scopePath } from '../access/scope.js';
 import { allowed, type Resource } from '../audit/audit-event.js';
 import { Audit } from '../audit/audit.js';
 import { Database } from '../database/database.js';
-import { rows, type OrgTransaction } from '../database/transaction.js';
+import { prepared, rows, type OrgTransaction } from '../database/transaction.js';
 import { Conflict, NotFound } from '../errors/errors.js';
 import type { Entry } from '../formats/entry.js';
 import { EnvironmentKeyring, type EnvironmentKeys } from './environment-keys.js';
@@ -91,18 +91,17 @@ type StateRow = Readonly<{
   sealed: Buffer | null;
 }>;
 
+const SELECT_STATE = prepared(`
+  select e.revision, s.id, s.name, v.version, v.sealed
+  from environments e
+  left join secrets s on s.org_id = e.org_id and s.environment_id = e.id and s.deleted_at is null
+  left join secret_versions v on v.org_id = s.org_id and v.secret_id = s.id and v.version = s.current_version
+  where e.org_id = $1 and e.id = $2
+  order by s.name`);
+
 /** One statement sees one state: never half of a change that was made in one transaction. */
 async function readState(tx: OrgTransaction, access: AnyAccess): Promise<State> {
-  const found = await rows<StateRow>(
-    tx,
-    `select e.revision, s.id, s.name, v.version, v.sealed
-     from environments e
-     left join secrets s on s.org_id = e.org_id and s.environment_id = e.id and s.deleted_at is null
-     left join secret_versions v on v.org_id = s.org_id and v.secret_id = s.id and v.version = s.current_version
-     where e.org_id = $1 and e.id = $2
-     order by s.name`,
-    [access.org.id, access.environment.id],
-  );
+  const found = await rows<StateRow>(tx, SELECT_STATE, [access.org.id, access.environment.id]);
   const [first] = found;
   if (first === undefined) throw new NotFound();
   const secrets = found.flatMap(({ id, name, version, sealed }) =>

@@ -1,5 +1,5 @@
 import type { AnyAccess } from '../access/access.js';
-import { firstRow, type OrgTransaction } from '../database/transaction.js';
+import { firstRow, prepared, type OrgTransaction } from '../database/transaction.js';
 import { NotFound } from '../errors/errors.js';
 import { SECRET_NAME } from '../formats/names.js';
 import { SECRET_COLUMNS, type SecretRow } from './secret.view.js';
@@ -9,13 +9,21 @@ import { SECRET_COLUMNS, type SecretRow } from './secret.view.js';
  * the environment (by its revision), the secret, and last the audit chain.
  */
 
+const BUMP_REVISION = prepared(
+  'update environments set revision = revision + 1 where org_id = $1 and id = $2 returning revision',
+);
+
+const SELECT_LIVE = prepared(
+  `select ${SECRET_COLUMNS} from secrets
+   where org_id = $1 and environment_id = $2 and name = $3 and deleted_at is null`,
+);
+
+const LOCK_LIVE = prepared(`${SELECT_LIVE.text} for update`);
+
 /** Counts one change of the environment and keeps other writers of it out until the commit. Returns the new revision. */
 export async function bumpRevision(tx: OrgTransaction, access: AnyAccess): Promise<number> {
-  const row = await firstRow<{ revision: string }>(
-    tx,
-    'update environments set revision = revision + 1 where org_id = $1 and id = $2 returning revision',
-    [access.org.id, access.environment.id],
-  );
+  const ids = [access.org.id, access.environment.id];
+  const row = await firstRow<{ revision: string }>(tx, BUMP_REVISION, ids);
   if (row === undefined) throw new NotFound();
   return Number(row.revision);
 }
@@ -28,12 +36,8 @@ export async function findLive(
   lock: 'for update' | '' = '',
 ): Promise<SecretRow> {
   if (!SECRET_NAME.test(name)) throw noSuchSecret();
-  const row = await firstRow<SecretRow>(
-    tx,
-    `select ${SECRET_COLUMNS} from secrets
-     where org_id = $1 and environment_id = $2 and name = $3 and deleted_at is null ${lock}`,
-    [access.org.id, access.environment.id, name],
-  );
+  const statement = lock === '' ? SELECT_LIVE : LOCK_LIVE;
+  const row = await firstRow<SecretRow>(tx, statement, [access.org.id, access.environment.id, name]);
   if (row === undefined) throw noSuchSecret();
   return row;
 }

@@ -4,7 +4,7 @@ import type { Rights } from '../access/rights.js';
 import type { Scope } from '../access/scope.js';
 import { isSlug } from '../access/slug.js';
 import { Database } from '../database/database.js';
-import { firstRow, type OrgTransaction } from '../database/transaction.js';
+import { firstRow, prepared, type OrgTransaction } from '../database/transaction.js';
 import { NotFound } from '../errors/errors.js';
 import { rightsOf } from '../grants/rights-of.js';
 
@@ -36,15 +36,18 @@ export class ScopeResolver {
 
 type Below = Pick<Scope, 'project' | 'environment'>;
 
+const SELECT_BELOW = prepared(`
+  select p.id as project_id, e.id as environment_id
+  from projects p left join environments e on e.org_id = p.org_id and e.project_id = p.id and e.name = $3
+  where p.org_id = $1 and p.slug = $2`);
+
 async function findBelow(tx: OrgTransaction, orgId: string, names: ScopeNames): Promise<Below> {
   if (names.project === undefined) return {};
-  const row = await firstRow<{ project_id: string; environment_id: string | null }>(
-    tx,
-    `select p.id as project_id, e.id as environment_id
-     from projects p left join environments e on e.org_id = p.org_id and e.project_id = p.id and e.name = $3
-     where p.org_id = $1 and p.slug = $2`,
-    [orgId, names.project, names.environment ?? null],
-  );
+  const row = await firstRow<{ project_id: string; environment_id: string | null }>(tx, SELECT_BELOW, [
+    orgId,
+    names.project,
+    names.environment ?? null,
+  ]);
   if (row === undefined) throw new NotFound();
   const project = { id: row.project_id, slug: names.project };
   if (names.environment === undefined) return { project };

@@ -7,7 +7,13 @@ import type { PageQuery } from '../../access/paging.js';
 import { allowed } from '../../audit/audit-event.js';
 import { Audit } from '../../audit/audit.js';
 import { Database } from '../../database/database.js';
-import { firstRow, rows, type Transaction, type UserTransaction } from '../../database/transaction.js';
+import {
+  firstRow,
+  prepared,
+  rows,
+  type Transaction,
+  type UserTransaction,
+} from '../../database/transaction.js';
 import { InvalidRequest, NotFound, Unauthorized } from '../../errors/errors.js';
 import { NEWEST_FIRST, newestFirst, olderThan, sliceOf } from '../../access/newest-first.js';
 import { makeToken, type NewToken } from '../../access/token-format.js';
@@ -70,12 +76,7 @@ export class Sessions {
   /** The user of an access token whose signature holds: as they are now, if the session is still there. */
   async callerOf({ userId, sessionId }: AccessClaims, origin: Origin): Promise<UserCaller> {
     const found = await this.database.shared(async (tx) => {
-      const row = await firstRow<FoundSession>(
-        tx,
-        `select u.username, u.email, ${staleUse('s')} as stale from sessions s join users u on u.id = s.user_id
-         where s.id = $1 and s.user_id = $2 and s.expires_at > now()`,
-        [sessionId, userId],
-      );
+      const row = await firstRow<FoundSession>(tx, SELECT_SESSION, [sessionId, userId]);
       if (row?.stale === true) {
         await rows(tx, `update sessions s set last_used_at = now() where s.id = $1 and ${staleUse('s')}`, [
           sessionId,
@@ -131,6 +132,10 @@ export class Sessions {
     });
   }
 }
+
+const SELECT_SESSION = prepared(`
+  select u.username, u.email, ${staleUse('s')} as stale from sessions s join users u on u.id = s.user_id
+  where s.id = $1 and s.user_id = $2 and s.expires_at > now()`);
 
 function newRefreshToken(): NewToken & { readonly id: string } {
   const id = randomUUID();

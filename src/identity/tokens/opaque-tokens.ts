@@ -3,7 +3,7 @@ import { isWithinAny } from '../../access/address.js';
 import type { Caller, Origin, ServiceCaller, UserCaller } from '../../access/caller.js';
 import { Rights } from '../../access/rights.js';
 import { Database } from '../../database/database.js';
-import { firstRow, rows, type OrgTransaction } from '../../database/transaction.js';
+import { firstRow, prepared, rows, type OrgTransaction } from '../../database/transaction.js';
 import { Unauthorized } from '../../errors/errors.js';
 import { permissionsOf } from '../../grants/rights-of.js';
 import { findFederatedToken } from '../federation/federated-tokens.js';
@@ -55,13 +55,7 @@ export class OpaqueTokens {
 
   private async userOf(id: string, credential: string, origin: Origin): Promise<UserCaller> {
     const row = await this.database.shared(async (tx) => {
-      const found = await firstRow<PersonalRow>(
-        tx,
-        `select t.hash, t.user_id, u.username, u.email, ${staleUse('t')} as stale
-         from personal_tokens t join users u on u.id = t.user_id
-         where t.id = $1 and (t.expires_at is null or t.expires_at > now())`,
-        [id],
-      );
+      const found = await firstRow<PersonalRow>(tx, SELECT_PERSONAL_TOKEN, [id]);
       if (found === undefined || !isHashOf(found.hash, credential)) return null;
       if (found.stale) {
         await rows(
@@ -131,7 +125,12 @@ function serviceCaller(orgId: string, id: string, row: Bearer, origin: Origin): 
   };
 }
 
-const SELECT_SERVICE_TOKEN = `
+const SELECT_PERSONAL_TOKEN = prepared(`
+  select t.hash, t.user_id, u.username, u.email, ${staleUse('t')} as stale
+  from personal_tokens t join users u on u.id = t.user_id
+  where t.id = $1 and (t.expires_at is null or t.expires_at > now())`);
+
+const SELECT_SERVICE_TOKEN = prepared(`
   select t.name, t.role, r.permissions, t.hash, t.allowed_ips, o.slug as org, t.project_id, p.slug as project,
     t.environment_id, e.name as environment, ${staleUse('t')} as stale
   from service_tokens t
@@ -139,4 +138,4 @@ const SELECT_SERVICE_TOKEN = `
   join projects p on p.org_id = t.org_id and p.id = t.project_id
   left join environments e on e.org_id = t.org_id and e.id = t.environment_id
   left join roles r on r.org_id = t.org_id and r.name = t.custom_role
-  where t.org_id = $1 and t.id = $2 and (t.expires_at is null or t.expires_at > now())`;
+  where t.org_id = $1 and t.id = $2 and (t.expires_at is null or t.expires_at > now())`);

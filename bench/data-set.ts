@@ -56,6 +56,7 @@ export async function layDataSet(
     await client.query(`set session_replication_role = 'replica'`);
     for (const { table, columns, rows } of tablesOf(orgs, users))
       await copyInto(client, table, columns, rows());
+    await client.query(STAMPS);
     await client.query('vacuum (analyze)');
     await client.query('checkpoint');
   } finally {
@@ -63,6 +64,10 @@ export async function layDataSet(
   }
   return { orgs, users };
 }
+
+// No trigger has made them.
+const STAMPS = `
+  insert into stamps (subject) select org_id from org_slugs union all select id from users union all select id from environments`;
 
 export function secretName(index: number): string {
   return `SECRET_${String(index + 1).padStart(4, '0')}`;

@@ -3,6 +3,7 @@ import { DiscoveryModule } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { Audit } from './audit/audit.js';
 import { AuditModule } from './audit/audit.module.js';
+import { Ledger } from './audit/ledger.js';
 import { HeadSigner } from './audit/head-signer.js';
 import type { Config } from './config/config.js';
 import { CONFIG } from './config/token.js';
@@ -67,6 +68,7 @@ function foundationOf({ config, dataSource, keyProvider }: Parts): Provider[] {
       useFactory: (keys: ServiceKeys) => new HeadSigner(keys.deriveSigningKey('audit-signing').privateKey),
     },
     Audit,
+    Ledger,
     Keyring,
   ];
 }

@@ -30,14 +30,16 @@ export class Page<T> {
   ) {}
 }
 
-/** A body that is not JSON. */
+/** A body that is written out already. */
 export class Text {
   constructor(
-    readonly content: string,
+    readonly content: string | Buffer,
     readonly type: string,
     readonly tag: number | null = null,
   ) {}
 }
+
+export const JSON_TYPE = 'application/json; charset=utf-8';
 
 type Shape = abstract new (...args: never[]) => object;
 

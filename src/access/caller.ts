@@ -1,3 +1,4 @@
+import type { Basis } from './basis.js';
 import type { Rights } from './rights.js';
 
 /** From where a request comes; it stands in every audit event. `requestId` is the answer's `X-Request-Id`. */
@@ -11,6 +12,8 @@ export type UserCaller = Readonly<{
   user: User;
   by: Readonly<{ kind: 'session' | 'personal-token'; id: string }>;
   origin: Origin;
+  /** What it rests on, for whoever remembers it: the credential as it was read. */
+  basis: Basis;
 }>;
 
 /** A service token or a federated workload: itself, one role in one project or in one environment of it. */
@@ -27,6 +30,8 @@ export type ServiceCaller = Readonly<{
   /** A token carries its own rights: it is one holding. */
   rights: Rights;
   origin: Origin;
+  /** What it rests on, for whoever remembers it: the credential and what it may do, as they were read. */
+  basis: Basis;
   /** Which short-lived token this is, when a workload exchanged one of its issuer's for it: `token` is then the trust that matched. */
   federated?: Readonly<{ tokenId: string }>;
 }>;

@@ -2,6 +2,7 @@ import { applyDecorators, createParamDecorator, SetMetadata, type ExecutionConte
 import { ApiBearerAuth, ApiExtension, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { Unexpected } from '../errors/errors.js';
 import type { Access, AnyAccess, Need } from './access.js';
+import type { AnyClaim, Claim } from './claim.js';
 import { ErrorView } from './error-view.js';
 import type { Origin } from './caller.js';
 
@@ -9,7 +10,13 @@ import type { Origin } from './caller.js';
  * What a route asks for, written beside it and nowhere else: the authorize guard obeys it, OpenAPI shows it, and a route that declares
  * nothing keeps the service from starting.
  */
-export type RoutePolicy = Readonly<{ need: Need | 'nobody'; action: string; where: Where }>;
+export type RoutePolicy = Readonly<{
+  need: Need | 'nobody';
+  action: string;
+  where: Where;
+  /** Whether the permission may be remembered: the method then gets a `Claim`, which the ledger proves before the answer leaves. */
+  isClaimed: boolean;
+}>;
 
 /**
  * In which scope the permission is needed. `path`: the one in the URL. `body` and `query`: narrower than the URL's, if the body or the query
@@ -22,6 +29,15 @@ export const ROUTE_POLICY = 'coffer:route-policy';
 /** What a method must look like whose first argument is the proof of `P`. */
 type Proven<P extends Need> = (access: Access<P>, ...rest: never[]) => unknown;
 
+/** And one whose first argument is a claim to `P`. */
+type Claiming<P extends Need> = (claim: Claim<P>, ...rest: never[]) => unknown;
+
+type Decorates<M> = <T extends M>(
+  target: object,
+  key: string | symbol,
+  descriptor: TypedPropertyDescriptor<T>,
+) => void;
+
 /**
  * The route's permission. `action` is the one word for it everywhere: in the audit trail, and (in camel case) as its operationId.
  * `envelope` is the shape of its errors.
@@ -33,11 +49,27 @@ export function Requires<P extends Need>(
   summary: string,
   where: Where = 'path',
   envelope: new () => object = ErrorView,
-) {
-  const policy: RoutePolicy = { need, action, where };
-  const apply = applyDecorators(
+): Decorates<Proven<P>> {
+  return permission({ need, action, where, isClaimed: false }, need, summary, envelope);
+}
+
+/**
+ * The same for a read that may be answered from memory. The method's first argument must be `@Claimed() claim: Claim<P>`, which it can do
+ * nothing with but hand it to the ledger.
+ */
+export function Claims<P extends Need>(need: P, action: string, summary: string): Decorates<Claiming<P>> {
+  return permission({ need, action, where: 'path', isClaimed: true }, need, summary, ErrorView);
+}
+
+function permission(
+  policy: RoutePolicy,
+  need: Need,
+  summary: string,
+  envelope: new () => object,
+): MethodDecorator {
+  return applyDecorators(
     SetMetadata(ROUTE_POLICY, policy),
-    ApiOperation({ operationId: operationId(action), summary }),
+    ApiOperation({ operationId: operationId(policy.action), summary }),
     ApiExtension('x-permission', need),
     ApiBearerAuth(),
     ApiResponse({ status: 401, description: 'No valid credential.', type: envelope }),
@@ -48,13 +80,6 @@ export function Requires<P extends Need>(
     }),
     ApiResponse({ status: 404, description: 'Does not exist, or may not be seen.', type: envelope }),
   );
-  return <T extends Proven<P>>(
-    target: object,
-    key: string | symbol,
-    descriptor: TypedPropertyDescriptor<T>,
-  ): void => {
-    apply(target, key, descriptor);
-  };
 }
 
 const FORBIDDEN: Partial<Record<Need, string>> = {
@@ -76,7 +101,7 @@ export function ignoresUnknown(controller: object): boolean {
 
 /** A route for everybody, without a credential. */
 export function Public(action: string, summary: string): MethodDecorator {
-  const policy: RoutePolicy = { need: 'nobody', action, where: 'path' };
+  const policy: RoutePolicy = { need: 'nobody', action, where: 'path', isClaimed: false };
   return applyDecorators(
     SetMetadata(ROUTE_POLICY, policy),
     ApiOperation({ operationId: operationId(action), summary, security: [] }),
@@ -90,13 +115,23 @@ export function operationId(action: string): string {
 }
 
 const ACCESS = Symbol('access');
+const CLAIM = Symbol('claim');
 const ORIGIN = Symbol('origin');
 
-type Carrier = { [ACCESS]?: AnyAccess; [ORIGIN]?: Origin };
+type Carrier = { [ACCESS]?: AnyAccess; [CLAIM]?: AnyClaim; [ORIGIN]?: Origin };
 
 /** For the guards: what they found out, laid beside the request. */
 export function carryAccess(request: object, access: AnyAccess): void {
   (request as Carrier)[ACCESS] = access;
+}
+
+export function carryClaim(request: object, claim: AnyClaim): void {
+  (request as Carrier)[CLAIM] = claim;
+}
+
+/** The claim that a request was let in with, if it was one. */
+export function claimOf(request: object): AnyClaim | undefined {
+  return (request as Carrier)[CLAIM];
 }
 
 export function carryOrigin(request: object, origin: Origin): void {
@@ -114,6 +149,13 @@ export const Proof = createParamDecorator((_: unknown, context: ExecutionContext
   const access = context.switchToHttp().getRequest<Carrier>()[ACCESS];
   if (access === undefined) throw new Unexpected('a route was reached without its proof');
   return access;
+});
+
+/** What the authorize guard remembers of the caller's right. */
+export const Claimed = createParamDecorator((_: unknown, context: ExecutionContext): AnyClaim => {
+  const claim = claimOf(context.switchToHttp().getRequest<object>());
+  if (claim === undefined) throw new Unexpected('a route was reached without its claim');
+  return claim;
 });
 
 /** From where a request comes, for routes without a credential. */

@@ -1,5 +1,6 @@
 import type { AnyAccess } from '../access/access.js';
 import { actorOf, type Actor, type Origin } from '../access/caller.js';
+import { EventList, type NamedSecret } from './event-list.js';
 
 /** What a record says it was done to. Names and numbers only: never a value, a token or a body. */
 export type Resource = Readonly<{
@@ -8,7 +9,7 @@ export type Resource = Readonly<{
   secret?: string;
   version?: number;
   /** Many secrets in one record: which ones, at which version. */
-  secrets?: readonly Readonly<{ secret: string; version?: number }>[];
+  secrets?: readonly NamedSecret[];
   [detail: string]: unknown;
 }>;
 
@@ -17,7 +18,9 @@ export type AuditRecord = Readonly<{
   actor: Actor;
   origin: Origin;
   action: string;
-  resource: Resource;
+  /** Without its `secrets`: these stand in `list`. */
+  resource: Omit<Resource, 'secrets'>;
+  list?: EventList | undefined;
   outcome: 'allowed' | 'denied';
 }>;
 
@@ -38,12 +41,18 @@ export type AuditEvent = Readonly<{
 }>;
 
 /** The record of something that was allowed, with the project and the environment that the proof is for. */
-export function allowed(access: AnyAccess, action: string, resource: Resource): AuditRecord {
+export function allowed(
+  access: AnyAccess,
+  action: string,
+  { secrets, ...resource }: Resource,
+  list = secrets === undefined ? undefined : new EventList(secrets),
+): AuditRecord {
   return {
     actor: actorOf(access.caller),
     origin: access.origin,
     action,
     resource: { ...access.place, ...resource },
+    list,
     outcome: 'allowed',
   };
 }

@@ -18,8 +18,16 @@ export type EventRow = Readonly<{
   hash: Buffer;
 }>;
 
-export const EVENT_COLUMNS =
-  'seq, at, actor_type, actor_id, actor_name, action, outcome, resource, ip, user_agent, request_id, prev_hash, hash';
+const COLUMNS = (resource: string): string =>
+  `seq, at, actor_type, actor_id, actor_name, action, outcome, ${resource} as resource, ip, user_agent, request_id, prev_hash, hash`;
+
+/** The columns of an `EventRow`, in a statement about that one table. The secrets of an organisation's record may stand in a list of their own. */
+export const EVENT_COLUMNS = {
+  org: COLUMNS(`case when list is null then resource else resource || coalesce((
+    select jsonb_build_object('secrets', l.secrets) from org_event_lists l
+    where l.org_id = org_events.org_id and l.digest = org_events.list), '{}') end`),
+  user: COLUMNS('resource'),
+} as const;
 
 export class ActorView {
   @ApiProperty({ enum: ['user', 'service-token', 'system', 'anonymous'] })

@@ -2,8 +2,6 @@ import { createHistogram } from 'node:perf_hooks';
 import { Injectable } from '@nestjs/common';
 import { Database, orCutOff } from '../database/database.js';
 import {
-  firstRow,
-  prepared,
   rows,
   type OrgTransaction,
   type Transaction,
@@ -12,8 +10,9 @@ import {
 import { actorOf, type Caller } from '../access/caller.js';
 import { isRetryable } from '../database/postgres-errors.js';
 import { CofferError, Unavailable } from '../errors/errors.js';
-import type { AuditEvent, AuditRecord } from './audit-event.js';
-import { genesis, link, type Chain, type Head, type Link } from './hash-chain.js';
+import type { AuditRecord } from './audit-event.js';
+import { additionOf, beginChain, readHead } from './event-rows.js';
+import { link, type Chain, type Link } from './hash-chain.js';
 import { HeadSigner } from './head-signer.js';
 
 /** Without its record within this time nothing is answered. */
@@ -86,95 +85,21 @@ export class Audit {
     const last = await this.lockHead(tx, chain);
     const at = new Date().toISOString();
     const event = link(last, record, at);
-    await insert(tx, chain, event, this.signer.sign(event, at));
+    const lists = new Map(record.list === undefined ? [] : [[event, record.list]]);
+    const head = this.signer.sign(event, at);
+    const statement = additionOf(chain.kind, at, [{ owner: chain.id, head, events: [event], lists }]);
+    await rows(tx, statement, statement.values);
   }
 
   /** Locks the chain and returns its last link, having made sure that this service signed it. */
   private async lockHead(tx: Transaction, chain: Chain): Promise<Link> {
     const head = await readHead(tx, chain, 'for update');
     if (head === null) {
-      const table = TABLES[chain.kind];
-      const start = this.signer.sign(genesis(chain), new Date(0).toISOString());
-      await rows(
-        tx,
-        `insert into ${table.heads} (${table.owner}, seq, hash, at, signature) values ($1, $2, $3, $4, $5) on conflict do nothing`,
-        [
-          chain.id,
-          start.seq,
-          Buffer.from(start.hash, 'hex'),
-          start.at,
-          Buffer.from(start.signature, 'base64'),
-        ],
-      );
+      await beginChain(tx, chain, this.signer);
       return this.lockHead(tx, chain);
     }
     if (!this.signer.isOurs(head))
       throw new Unavailable('audit', `the head of ${chain.kind} ${chain.id} is not signed by this service`);
     return head;
   }
-}
-
-export const TABLES = {
-  org: { events: 'org_events', heads: 'org_chain_heads', owner: 'org_id' },
-  user: { events: 'user_events', heads: 'user_chain_heads', owner: 'user_id' },
-} as const;
-
-const STATEMENTS = { org: statementsOf('org'), user: statementsOf('user') } as const;
-
-function statementsOf(kind: Chain['kind']) {
-  const { events, heads, owner } = TABLES[kind];
-  const head = `select seq, hash, at, signature from ${heads} where ${owner} = $1`;
-  return {
-    head: prepared(head),
-    headLocked: prepared(`${head} for update`),
-    // One statement: the event, and the head that points to it.
-    insert: prepared(`
-      with moved as (update ${heads} set seq = $2, hash = $18, at = $3, signature = $19 where ${owner} = $1)
-      insert into ${events} (${owner}, seq, at, actor_type, actor_id, actor_name, action, outcome, project,
-        environment, secret, many, resource, ip, user_agent, request_id, prev_hash, hash)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`),
-  };
-}
-
-type HeadRow = Readonly<{ seq: string; hash: Buffer; at: Date; signature: Buffer }>;
-
-/** The last link of a chain with its signature, or null before its first event. */
-export async function readHead(
-  tx: Transaction,
-  chain: Chain,
-  lock: 'for update' | '' = '',
-): Promise<Head | null> {
-  const { head, headLocked } = STATEMENTS[chain.kind];
-  const row = await firstRow<HeadRow>(tx, lock === '' ? head : headLocked, [chain.id]);
-  if (row === undefined) return null;
-  return {
-    seq: Number(row.seq),
-    hash: row.hash.toString('hex'),
-    at: row.at.toISOString(),
-    signature: row.signature.toString('base64'),
-  };
-}
-
-async function insert(tx: Transaction, chain: Chain, event: AuditEvent, head: Head): Promise<void> {
-  await rows(tx, STATEMENTS[chain.kind].insert, [
-    chain.id,
-    event.seq,
-    event.at,
-    event.actor.type,
-    event.actor.id,
-    event.actor.name,
-    event.action,
-    event.outcome,
-    event.resource.project ?? null,
-    event.resource.environment ?? null,
-    event.resource.secret ?? null,
-    event.resource.secrets !== undefined,
-    JSON.stringify(event.resource),
-    event.ip,
-    event.userAgent,
-    event.requestId,
-    Buffer.from(event.prevHash, 'hex'),
-    Buffer.from(event.hash, 'hex'),
-    Buffer.from(head.signature, 'base64'),
-  ]);
 }

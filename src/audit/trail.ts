@@ -7,7 +7,8 @@ import { rows, type Transaction } from '../database/transaction.js';
 import { InvalidRequest } from '../errors/errors.js';
 import { allowed } from './audit-event.js';
 import { EVENT_COLUMNS, EventView, type EventRow, type HeadView } from './audit-event.view.js';
-import { Audit, readHead, TABLES } from './audit.js';
+import { Audit } from './audit.js';
+import { readHead, TABLES } from './event-rows.js';
 import { genesis, type Chain } from './hash-chain.js';
 import { HeadSigner } from './head-signer.js';
 import type { ExportQuery, TrailQuery } from './trail.requests.js';
@@ -71,7 +72,7 @@ export class Trail {
       const found = await this.database.forOrg(orgId, (tx) =>
         rows<EventRow>(
           tx,
-          `select ${EVENT_COLUMNS} from org_events where org_id = $1 and seq between $2 and $3 order by seq`,
+          `select ${EVENT_COLUMNS.org} from org_events where org_id = $1 and seq between $2 and $3 order by seq`,
           [orgId, next, most],
         ),
       );
@@ -100,9 +101,9 @@ export function listStatement(
   const parameters: unknown[] = [chain.id, most];
   const parameter = (value: unknown): string => `$${String(parameters.push(value))}`;
   const always = [`${owner} = $1`, ...filtersOf(query, parameter)];
-  const branches = waysOf(query, parameter).map((way) => {
+  const branches = waysOf(chain, query, parameter).map((way) => {
     const conditions = [...always, ...way].join(' and ');
-    return `(select ${EVENT_COLUMNS} from ${events} where ${conditions} order by seq desc limit $2)`;
+    return `(select ${EVENT_COLUMNS[chain.kind]} from ${events} where ${conditions} order by seq desc limit $2)`;
   });
   return {
     text: `select * from (${branches.join(' union all ')}) as found order by seq desc limit $2`,
@@ -126,7 +127,7 @@ function filtersOf(query: TrailQuery, parameter: (value: unknown) => string): st
 }
 
 /** The ways in which an event can be the actor's and the secret's; no two of them find the same event. */
-function waysOf(query: TrailQuery, parameter: (value: unknown) => string): string[][] {
+function waysOf(chain: Chain, query: TrailQuery, parameter: (value: unknown) => string): string[][] {
   let ways: string[][] = [[]];
   if (query.actor !== undefined) {
     const actor = parameter(query.actor);
@@ -135,11 +136,11 @@ function waysOf(query: TrailQuery, parameter: (value: unknown) => string): strin
   }
   if (query.secret === undefined) return ways;
   const secret = parameter(query.secret);
-  const ofMany = `resource @> jsonb_build_object('secrets', jsonb_build_array(jsonb_build_object('secret', ${secret}::text)))`;
-  return ways.flatMap((way) => [
-    [...way, `secret = ${secret}`],
-    [...way, 'many', `secret is distinct from ${secret}`, ofMany],
-  ]);
+  const ofOne = ways.map((way) => [...way, `secret = ${secret}`]);
+  if (chain.kind === 'user') return ofOne;
+  const ofMany = `list = any (array(
+    select digest from org_event_lists where org_id = $1 and secrets @> jsonb_build_array(jsonb_build_object('secret', ${secret}::text))))`;
+  return [...ofOne, ...ways.map((way) => [...way, `secret is distinct from ${secret}`, ofMany])];
 }
 
 function olderThan(query: TrailQuery): number | undefined {

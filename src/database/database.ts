@@ -8,6 +8,7 @@ import {
   prepared,
   type OrgTransaction,
   type Prepared,
+  type Statement,
   type Transaction,
   type UserTransaction,
 } from './transaction.js';
@@ -40,10 +41,13 @@ export class Database {
     );
   }
 
-  /** The same for the organisation of that slug; null, without any work, when there is none. */
-  forOrgNamed<T>(slug: string, work: (tx: OrgTransaction, orgId: string) => Promise<T>): Promise<T | null> {
+  /** The same for the organisation of that slug, with its stamp as it was before the work; null, without any work, when there is none. */
+  forOrgNamed<T>(
+    slug: string,
+    work: (tx: OrgTransaction, orgId: string, stamp: string) => Promise<T>,
+  ): Promise<T | null> {
     return this.inTransaction({ ...TENANT_BY_SLUG, parameters: [slug] }, (tx, [found]) =>
-      found === undefined ? Promise.resolve(null) : work(tx as OrgTransaction, found.id),
+      found === undefined ? Promise.resolve(null) : work(tx as OrgTransaction, found.id, found.stamp ?? ''),
     );
   }
 
@@ -67,6 +71,38 @@ export class Database {
         work(tx as UserTransaction, tx as OrgTransaction),
       ),
     );
+  }
+
+  /**
+   * One flush of the ledger: `read` locks and looks, and the statement that `write` makes of it flies together with the commit. The policies of the audit tables
+   * know this list of organisations, those of no other table do. The server gives up a statement after `patienceMs`. It is not tried again:
+   * when the connection is lost on the way, nobody knows whether it was committed.
+   */
+  async forTrails<T>(
+    orgIds: readonly string[],
+    patienceMs: number,
+    read: (tx: Transaction) => Promise<T>,
+    write: (found: T) => Statement | null,
+  ): Promise<T> {
+    const runner = this.dataSource.createQueryRunner();
+    const client = await connect(runner);
+    const deadline = setTimeout(() => cutOff(client), patienceMs * 2);
+    try {
+      const begun = begin(client, { ...TRAILS, parameters: [orgIds.join(','), String(patienceMs)] });
+      const [found] = await Promise.all([read(runner.manager), begun]);
+      const statement = write(found);
+      await Promise.all([
+        statement === null ? null : client.query({ ...statement, values: [...statement.values] }),
+        client.query('commit'),
+      ]);
+      return found;
+    } catch (error) {
+      await rollBack(client);
+      throw error;
+    } finally {
+      clearTimeout(deadline);
+      await runner.release();
+    }
   }
 
   /** Work on tables that belong to nobody: users, sessions, organisations' slugs. */
@@ -112,7 +148,7 @@ export class Database {
 
 /** The statement that says whose rows a transaction may touch, and whom it found. */
 type Entry = Prepared & Readonly<{ parameters: readonly string[] }>;
-type Entered = readonly Readonly<{ id: string }>[];
+type Entered = readonly Readonly<{ id: string; stamp?: string }>[];
 type Work<T> = (tx: Transaction, entered: Entered) => Promise<T>;
 
 // `set local` takes no parameter; the third argument keeps the setting from surviving into the connection's next user.
@@ -121,7 +157,12 @@ const TENANT_AND_USER = prepared(
   `select set_config('coffer.org_id', $1, true) as id, set_config('coffer.user_id', $2, true)`,
 );
 const TENANT_BY_SLUG = prepared(
-  `select set_config('coffer.org_id', org_id::text, true) as id from org_slugs where slug = $1`,
+  `select set_config('coffer.org_id', org_id::text, true) as id, stamp
+   from org_slugs join stamps on subject = org_id where slug = $1`,
+);
+
+const TRAILS = prepared(
+  `select set_config('coffer.org_ids', $1, true) as id, set_config('statement_timeout', $2, true), set_config('lock_timeout', $2, true)`,
 );
 
 /** Makes `promise` fail after `ms` and destroys the transaction's connection, so that nothing of it can be committed later. */
@@ -170,7 +211,11 @@ async function begin(client: PoolClient, entry: Entry | null): Promise<Entered> 
   }
   const [, { rows }] = await Promise.all([
     begun,
-    client.query<{ id: string }>({ name: entry.name, text: entry.text, values: [...entry.parameters] }),
+    client.query<{ id: string; stamp?: string }>({
+      name: entry.name,
+      text: entry.text,
+      values: [...entry.parameters],
+    }),
   ]);
   return rows;
 }

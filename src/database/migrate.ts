@@ -4,6 +4,8 @@ import { PersonalSecrets1763700100000 } from '../../migrations/1763700100000-per
 import { ChangesAndEvents1763700200000 } from '../../migrations/1763700200000-changes-and-events.js';
 import { Federation1763700300000 } from '../../migrations/1763700300000-federation.js';
 import { Invitations1763700400000 } from '../../migrations/1763700400000-invitations.js';
+import { Stamps1763700500000 } from '../../migrations/1763700500000-stamps.js';
+import { SharedFlush1763700600000 } from '../../migrations/1763700600000-shared-flush.js';
 import { DatabaseUnusable } from './database-unusable.js';
 
 const MIGRATIONS = [
@@ -12,6 +14,8 @@ const MIGRATIONS = [
   ChangesAndEvents1763700200000,
   Federation1763700300000,
   Invitations1763700400000,
+  Stamps1763700500000,
+  SharedFlush1763700600000,
 ];
 
 // Two nodes that start at once must not migrate at once.

@@ -19,6 +19,9 @@ export type UserTransaction = EntityManager & { readonly [tenant]: 'user' };
  */
 export type Prepared = Readonly<{ name: string; text: string }>;
 
+/** One with its parameters, ready to be sent. */
+export type Statement = Prepared & Readonly<{ values: readonly unknown[] }>;
+
 export function prepared(text: string): Prepared {
   return { name: createHash('sha256').update(text).digest('base64url').slice(0, 22), text };
 }
@@ -29,7 +32,8 @@ export async function rows<Row>(
   statement: string | Prepared,
   parameters: readonly unknown[] = [],
 ): Promise<Row[]> {
-  const query = typeof statement === 'string' ? { text: statement } : statement;
+  const query =
+    typeof statement === 'string' ? { text: statement } : { name: statement.name, text: statement.text };
   const client = await clientOf(tx);
   const result = await client.query({ ...query, values: [...parameters] });
   return result.rows as Row[];

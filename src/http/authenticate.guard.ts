@@ -4,16 +4,20 @@ import { AuthGuard } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../access/caller.js';
 import { credentialOf } from '../access/credential.js';
+import { isSlug } from '../access/slug.js';
 import { originOf, ROUTE_POLICY, type RoutePolicy } from '../access/route-policy.js';
 import { Unauthorized, Unexpected } from '../errors/errors.js';
 import { OpaqueTokens } from '../identity/tokens/opaque-tokens.js';
 import { SessionStrategy } from '../identity/sessions/session.strategy.js';
+import { ClaimMemory, type Remembered } from './claim-memory.js';
 import { NEVER_LIMITED, RateLimit } from './rate-limit.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks; set by the authenticate guard (passport writes it for sessions). */
     user?: Caller;
+    /** On routes whose answer is proven by the ledger: what is remembered under which key. */
+    claim?: Readonly<{ key: string; remembered: Remembered | undefined }>;
   }
 }
 
@@ -24,6 +28,7 @@ export class AuthenticateGuard extends AuthGuard() {
     private readonly reflector: Reflector,
     private readonly tokens: OpaqueTokens,
     private readonly rateLimit: RateLimit,
+    private readonly claims: ClaimMemory,
     sessions: SessionStrategy,
   ) {
     super({ defaultStrategy: sessions.name });
@@ -34,10 +39,21 @@ export class AuthenticateGuard extends AuthGuard() {
     if (policy === undefined) throw new Unexpected('a route without a policy was reached');
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const isLimited = !NEVER_LIMITED.has(policy.action);
-    if (policy.need !== 'nobody') await this.identify(context);
+    if (policy.isClaimed) await this.remember(context, policy);
+    else if (policy.need !== 'nobody') await this.identify(context);
     else if (isLimited) await this.rateLimit.countAddress(request);
     if (isLimited && request.user !== undefined) await this.rateLimit.countCaller(request, request.user);
     return true;
+  }
+
+  /** Takes the caller from memory, for a route whose answer proves it; asks the database when there is nothing there. */
+  private async remember(context: ExecutionContext, policy: RoutePolicy): Promise<void> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const origin = originOf(request);
+    const key = ClaimMemory.keyOf(credentialOf(request.raw), origin, policy.need, namesIn(request));
+    request.claim = { key, remembered: this.claims.find(key, origin) };
+    if (request.claim.remembered === undefined) await this.identify(context);
+    else request.user = request.claim.remembered.caller;
   }
 
   /** Sets `request.user`, or throws `Unauthorized`; guesses count for the address that they come from. */
@@ -69,4 +85,10 @@ export class AuthenticateGuard extends AuthGuard() {
     if (caller === false || caller === null) throw new Unauthorized('the session token does not hold');
     return caller;
   }
+}
+
+/** Organisation, project and environment of the path. What cannot be a name has no entry in any memory. */
+function namesIn({ params }: FastifyRequest): string {
+  const { o = '', p = '', envName = '' } = params as Readonly<Record<string, string | undefined>>;
+  return isSlug(o) && isSlug(p) && isSlug(envName) ? `${o}/${p}/${envName}` : '';
 }

@@ -3,17 +3,20 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { Access, type AnyAccess, type Need } from '../access/access.js';
+import type { Stamp } from '../access/basis.js';
 import type { Caller } from '../access/caller.js';
+import { Claim, type AnyClaim } from '../access/claim.js';
 import { credentialOf } from '../access/credential.js';
 import type { Permission } from '../access/permissions.js';
 import type { Rights } from '../access/rights.js';
-import { carryAccess, ROUTE_POLICY, type RoutePolicy } from '../access/route-policy.js';
+import { carryAccess, carryClaim, ROUTE_POLICY, type RoutePolicy } from '../access/route-policy.js';
 import { scopeIds, type Scope } from '../access/scope.js';
 import { carryStanding, type Standing } from '../access/standing.js';
 import { Audit } from '../audit/audit.js';
 import { Forbidden, NotFound, Unauthorized, Unexpected } from '../errors/errors.js';
 import { ScopeResolver, type ScopeNames } from '../tenancy/scope-resolver.js';
 import { AuthenticateGuard } from './authenticate.guard.js';
+import { ClaimMemory } from './claim-memory.js';
 
 /**
  * Caller and scope → `Access`, the proof without which no service method can be called, or a refusal that is on record before it is told.
@@ -26,6 +29,7 @@ export class AuthorizeGuard implements CanActivate {
     private readonly scopes: ScopeResolver,
     private readonly audit: Audit,
     private readonly authenticate: AuthenticateGuard,
+    private readonly claims: ClaimMemory,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -34,10 +38,38 @@ export class AuthorizeGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const caller = request.user;
     if (caller === undefined) throw new Unexpected('the authorize guard ran before the authenticate guard');
-    const access = await this.decide(policy.need, policy, caller, request);
+    if (policy.isClaimed) {
+      carryClaim(request, await this.claim(context, policy.need, policy, request, caller));
+      return true;
+    }
+    const { access } = await this.decide(policy.need, policy, caller, request);
     carryAccess(request, access);
     carryStanding(request, this.standing(context, request, policy, policy.need, access));
     return true;
+  }
+
+  /** What is remembered, with the way to ask anew; or what the database says now, to be remembered for the next request. */
+  private async claim(
+    context: ExecutionContext,
+    need: Need,
+    policy: RoutePolicy,
+    request: FastifyRequest,
+    caller: Caller,
+  ): Promise<AnyClaim> {
+    const { key = '', remembered } = request.claim ?? {};
+    const decideAnew = async (asking: Caller): Promise<AnyAccess> => {
+      const { access, stamp } = await this.decide(need, policy, asking, request);
+      if (stamp !== null) this.claims.keep(key, asking, access.scope, access.rights, stamp);
+      return access;
+    };
+    if (remembered === undefined) return Claim.proven(await decideAnew(caller));
+    const access = Access.decided(remembered.caller, remembered.scope, remembered.rights);
+    return Claim.remembered(access, remembered.basis, async () => {
+      this.claims.forget(key);
+      await this.authenticate.identify(context);
+      if (request.user === undefined) throw new Unexpected('a caller was identified and is not there');
+      return decideAnew(request.user);
+    });
   }
 
   /** The same two questions once more, for an answer that goes on. Nothing is recorded: nobody asks for anything anew. */
@@ -75,18 +107,18 @@ export class AuthorizeGuard implements CanActivate {
     policy: RoutePolicy,
     caller: Caller,
     request: FastifyRequest,
-  ): Promise<AnyAccess> {
+  ): Promise<Readonly<{ access: AnyAccess; stamp: Stamp | null }>> {
     const names = namesIn(request, policy);
     if (names === null) {
       if (need === 'user' && caller.kind !== 'user') await this.refuse(caller, null, policy, request);
       if (need !== 'user' && need !== 'caller')
         throw new Unexpected(`${policy.action} has a permission and no scope`);
-      return Access.decided(caller, null, null);
+      return { access: Access.decided(caller, null, null), stamp: null };
     }
-    const { scope, rights } = await this.resolve(caller, names, policy);
+    const { scope, rights, stamp } = await this.resolve(caller, names, policy);
     if (!rights.sees(scopeIds(scope))) throw new NotFound();
     if (!isAllowed(rights, need, scope, policy)) await this.refuse(caller, scope, policy, request);
-    return Access.decided(caller, scope, rights);
+    return { access: Access.decided(caller, scope, rights), stamp };
   }
 
   /**

@@ -1,5 +1,6 @@
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { claimOf } from '../access/route-policy.js';
 import { doorOf } from '../access/door.js';
 import { ERROR_STATUS } from '../access/error-status.js';
 import { CofferError, InvalidRequest, NotFound, Unexpected } from '../errors/errors.js';
@@ -15,11 +16,22 @@ import { dreadnodeAnswer } from '../personal/dreadnode.errors.js';
 export class ErrorFilter implements ExceptionFilter<unknown> {
   private readonly logger = new Logger('http');
 
-  catch(thrown: unknown, host: ArgumentsHost): void {
+  async catch(thrown: unknown, host: ArgumentsHost): Promise<void> {
     const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
-    if (reply.sent) return;
-    send(this.logger, thrown, http.getRequest<FastifyRequest>(), reply);
+    const error = await toBeTold(thrown, request);
+    if (!reply.sent) send(this.logger, error, request, reply);
+  }
+}
+
+/** Before anything is said about a request that was let in from memory, the database is asked whether it may be in at all. */
+async function toBeTold(thrown: unknown, request: FastifyRequest): Promise<unknown> {
+  try {
+    await claimOf(request)?.prove();
+    return thrown;
+  } catch (refusal) {
+    return refusal;
   }
 }
 

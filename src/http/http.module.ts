@@ -5,6 +5,7 @@ import { TenancyModule } from '../tenancy/tenancy.module.js';
 import { AnswerInterceptor } from './answer.interceptor.js';
 import { AuthenticateGuard } from './authenticate.guard.js';
 import { AuthorizeGuard } from './authorize.guard.js';
+import { ClaimMemory } from './claim-memory.js';
 import { ErrorFilter } from './error.filter.js';
 import { Metrics } from './metrics.js';
 import { OpenApi, OpenApiController } from './openapi.js';
@@ -21,6 +22,7 @@ import { ValidationPipe } from './validation.pipe.js';
     OpenApi,
     RateLimit,
     Metrics,
+    ClaimMemory,
     AuthenticateGuard,
     { provide: APP_GUARD, useExisting: AuthenticateGuard },
     { provide: APP_GUARD, useClass: AuthorizeGuard },

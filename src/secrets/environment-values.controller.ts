@@ -1,8 +1,9 @@
 import { Controller, Get, Headers, Query } from '@nestjs/common';
 import { ApiExtraModels, ApiHeader, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { Access } from '../access/access.js';
-import { Answers, Refuses, type NotModified, type Tagged, type Text } from '../access/answer.js';
-import { Proof, Requires } from '../access/route-policy.js';
+import { Answers, Refuses, type NotModified, type Text } from '../access/answer.js';
+import type { Claim } from '../access/claim.js';
+import { Claimed, Claims, Proof, Requires } from '../access/route-policy.js';
 import { EnvironmentValuesService } from './environment-values.service.js';
 import { ValuesQuery } from './secret.requests.js';
 import { EnvironmentValuesView, ReadinessView } from './value.view.js';
@@ -16,7 +17,7 @@ export class EnvironmentValuesController {
   constructor(private readonly values: EnvironmentValuesService) {}
 
   @Get('values')
-  @Requires('secrets:get-value', 'values.get', 'Read all values of an environment, in one consistent state.')
+  @Claims('secrets:get-value', 'values.get', 'Read all values of an environment, in one consistent state.')
   @ApiHeader({
     name: 'If-None-Match',
     required: false,
@@ -39,11 +40,11 @@ export class EnvironmentValuesController {
     unrepresentable: 'The format cannot carry some values as they are: details name them.',
   })
   get(
-    @Proof() access: Access<'secrets:get-value'>,
+    @Claimed() claim: Claim<'secrets:get-value'>,
     @Query() query: ValuesQuery,
     @Headers('if-none-match') ifNoneMatch?: string,
-  ): Promise<Tagged<EnvironmentValuesView> | Text | NotModified> {
-    return this.values.read(access, query, ifNoneMatch);
+  ): Promise<Text | NotModified> {
+    return this.values.read(claim, query, ifNoneMatch);
   }
 
   @Get('readiness')

@@ -1,18 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import type { Access, AnyAccess } from '../access/access.js';
-import { NotModified, Tagged, type Text } from '../access/answer.js';
+import { JSON_TYPE, NotModified, Text } from '../access/answer.js';
+import type { Claim } from '../access/claim.js';
 import { scopePath } from '../access/scope.js';
-import { allowed, type Resource } from '../audit/audit-event.js';
+import { allowed } from '../audit/audit-event.js';
 import { Audit } from '../audit/audit.js';
+import { EventList, type NamedSecret } from '../audit/event-list.js';
+import { Ledger } from '../audit/ledger.js';
 import { Database } from '../database/database.js';
 import { prepared, rows, type OrgTransaction } from '../database/transaction.js';
 import { Conflict, NotFound } from '../errors/errors.js';
-import type { Entry } from '../formats/entry.js';
-import { EnvironmentKeyring, type EnvironmentKeys } from './environment-keys.js';
+import { EnvironmentKeyring } from './environment-keys.js';
 import { fileOf } from './formatted-values.js';
 import { isKnown } from './preconditions.js';
+import { ReadMemory, type ReadState } from './read-memory.js';
 import type { ValuesQuery } from './secret.requests.js';
-import type { EnvironmentValuesView, ReadinessView } from './value.view.js';
+import type { ReadinessView } from './value.view.js';
 
 /** What a pipeline reads: all values of an environment in one consistent state, or a loud error. And whether that would succeed. */
 @Injectable()
@@ -20,101 +23,83 @@ export class EnvironmentValuesService {
   constructor(
     private readonly database: Database,
     private readonly audit: Audit,
+    private readonly ledger: Ledger,
     private readonly keyring: EnvironmentKeyring,
+    private readonly memory: ReadMemory,
   ) {}
 
   read(
-    access: Access<'secrets:get-value'>,
+    claim: Claim<'secrets:get-value'>,
     query: ValuesQuery,
     ifNoneMatch: string | undefined,
-  ): Promise<Tagged<EnvironmentValuesView> | Text | NotModified> {
-    return this.keyring.with(access, (keys) =>
-      this.database.forOrg(access.org.id, async (tx) => {
-        const state = chosen(await readState(tx, access), query.names);
-        const missing = namesWithoutValue(state);
-        if (missing.length > 0 && query.missing !== 'omit') throw valuesMissing(missing);
-        const known = isKnown(ifNoneMatch, state.revision);
-        const answer = known
-          ? new NotModified(state.revision)
-          : answerOf(access, query, keys, state, missing);
-        await this.audit.record(tx, access.org.id, allowed(access, 'values.get', resourceOf(state, known)));
-        return answer;
-      }),
-    );
+  ): Promise<Text | NotModified> {
+    return this.ledger.read(claim, async (access, anew) => {
+      const kept = anew ? undefined : this.memory.find(access.environment.id, 'values');
+      const values = chosen(kept ?? (await this.readValues(access)), query.names);
+      const { number: revision, missing = [], list } = values;
+      if (missing.length > 0 && query.missing !== 'omit') throw valuesMissing(missing);
+      const isNew = !isKnown(ifNoneMatch, revision);
+      return {
+        answer: isNew ? answerOf(access, query, values) : new NotModified(revision),
+        // Names every secret and version that leaves; with a 304 nothing leaves.
+        record: isNew
+          ? allowed(access, 'values.get', { revision }, list)
+          : allowed(access, 'values.get', { revision, notModified: true }),
+        basis: values.basis,
+      };
+    });
   }
 
   readiness(access: Access<'secrets:read'>): Promise<ReadinessView> {
     return this.database.forOrg(access.org.id, async (tx) => {
-      const state = await readState(tx, access);
-      const missing = namesWithoutValue(state);
+      const { revision, secrets } = await readSecrets(tx, access);
       await this.audit.record(tx, access.org.id, allowed(access, 'values.readiness', {}));
-      return {
-        ready: missing.length === 0,
-        revision: state.revision,
-        declared: state.secrets.length,
-        missing,
-      };
+      const missing = namesWithoutValue(secrets);
+      return { ready: missing.length === 0, revision, declared: secrets.length, missing };
     });
+  }
+
+  private readValues(access: Access<'secrets:get-value'>): Promise<ReadState> {
+    return this.keyring.with(access, (keys) =>
+      this.database.forOrg(access.org.id, async (tx) => {
+        const { revision, stamp, secrets } = await readSecrets(tx, access);
+        const present = secrets.filter(hasValue);
+        const values = present.map((one) => [one.name, keys.open(one.id, one.version, one.sealed).reveal()]);
+        const content = Buffer.from(JSON.stringify(Object.fromEntries(values)), 'utf8');
+        return this.memory.keep(access.environment.id, 'values', stamp, content, {
+          number: revision,
+          list: new EventList(present.map(({ name, version }) => ({ secret: name, version }))),
+          missing: namesWithoutValue(secrets),
+        });
+      }),
+    );
   }
 }
 
-/** The opened values, as the query asks for them: in one JSON object, or as a file. */
-function answerOf(
-  access: Access<'secrets:get-value'>,
-  query: ValuesQuery,
-  keys: EnvironmentKeys,
-  state: State,
-  missing: string[],
-): Tagged<EnvironmentValuesView> | Text {
-  const entries: Entry[] = state.secrets
-    .filter(hasValue)
-    .map(({ id, name, version, sealed }) => ({ name, value: keys.open(id, version, sealed).reveal() }));
-  if (query.format !== undefined) return fileOf(access, query, query.format, entries, state.revision);
-  const view = {
-    environment: scopePath(access.scope),
-    revision: state.revision,
-    values: Object.fromEntries(entries.map(({ name, value }) => [name, value])),
-    ...(query.missing === 'omit' ? { missing } : {}),
-  };
-  return new Tagged(view, state.revision);
-}
-
-type SecretState = Readonly<{ id: string; name: string; version: number | null; sealed: Buffer | null }>;
-type WithValue = SecretState & Readonly<{ version: number; sealed: Buffer }>;
-type State = Readonly<{ revision: number; secrets: readonly SecretState[] }>;
-
-type StateRow = Readonly<{
-  revision: string;
-  id: string | null;
-  name: string | null;
-  version: number | null;
-  sealed: Buffer | null;
-}>;
-
-const SELECT_STATE = prepared(`
-  select e.revision, s.id, s.name, v.version, v.sealed
-  from environments e
-  left join secrets s on s.org_id = e.org_id and s.environment_id = e.id and s.deleted_at is null
-  left join secret_versions v on v.org_id = s.org_id and v.secret_id = s.id and v.version = s.current_version
-  where e.org_id = $1 and e.id = $2
-  order by s.name`);
-
-/** One statement sees one state: never half of a change that was made in one transaction. */
-async function readState(tx: OrgTransaction, access: AnyAccess): Promise<State> {
-  const found = await rows<StateRow>(tx, SELECT_STATE, [access.org.id, access.environment.id]);
-  const [first] = found;
-  if (first === undefined) throw new NotFound();
-  const secrets = found.flatMap(({ id, name, version, sealed }) =>
-    id === null || name === null ? [] : [{ id, name, version, sealed }],
-  );
-  return { revision: Number(first.revision), secrets };
+/** The values as the query asks for them: in one JSON object, or as a file. */
+function answerOf(access: Access<'secrets:get-value'>, query: ValuesQuery, values: ReadState): Text {
+  const { number: revision, missing } = values;
+  if (query.format !== undefined) {
+    const entries = Object.entries(parsed(values)).map(([name, value]) => ({ name, value }));
+    return fileOf(access, query, query.format, entries, revision);
+  }
+  const environment = JSON.stringify(scopePath(access.scope));
+  const omitted = query.missing === 'omit' ? `,"missing":${JSON.stringify(missing)}` : '';
+  const content = Buffer.concat([
+    Buffer.from(`{"environment":${environment},"revision":${String(revision)},"values":`, 'utf8'),
+    values.content(),
+    Buffer.from(`${omitted}}`, 'utf8'),
+  ]);
+  return new Text(content, JSON_TYPE, revision);
 }
 
 /** Only the secrets that were asked for by name; every one of them must be declared. */
-function chosen(state: State, names: string | undefined): State {
-  if (names === undefined) return state;
+function chosen(all: ReadState, names: string | undefined): ReadState {
+  if (names === undefined) return all;
   const wanted = new Set(names.split(','));
-  const declared = new Set(state.secrets.map((secret) => secret.name));
+  const present = (all.list?.secrets ?? []).filter(({ secret }) => wanted.has(secret));
+  const missing = (all.missing ?? []).filter((name) => wanted.has(name));
+  const declared = new Set([...present.map(({ secret }) => secret), ...missing]);
   const unknown = [...wanted].filter((name) => !declared.has(name));
   if (unknown.length > 0) {
     throw new NotFound(
@@ -122,15 +107,60 @@ function chosen(state: State, names: string | undefined): State {
       unknown.map((name) => ({ name })),
     );
   }
-  return { revision: state.revision, secrets: state.secrets.filter((secret) => wanted.has(secret.name)) };
+  return { ...all, list: new EventList(present), missing, content: () => contentOf(all, present) };
+}
+
+function contentOf(all: ReadState, secrets: readonly NamedSecret[]): Buffer {
+  const values = parsed(all);
+  return Buffer.from(
+    JSON.stringify(Object.fromEntries(secrets.map(({ secret }) => [secret, values[secret]]))),
+    'utf8',
+  );
+}
+
+function parsed({ content }: ReadState): Record<string, string> {
+  return JSON.parse(content().toString('utf8')) as Record<string, string>;
+}
+
+type SecretState = Readonly<{ id: string; name: string; version: number | null; sealed: Buffer | null }>;
+type WithValue = SecretState & Readonly<{ version: number; sealed: Buffer }>;
+type State = Readonly<{ revision: number; stamp: string; secrets: readonly SecretState[] }>;
+
+type StateRow = Readonly<{
+  revision: string;
+  stamp: string;
+  id: string | null;
+  name: string | null;
+  version: number | null;
+  sealed: Buffer | null;
+}>;
+
+const SELECT_STATE = prepared(`
+  select e.revision, m.stamp, s.id, s.name, v.version, v.sealed
+  from environments e
+  join stamps m on m.subject = e.id
+  left join secrets s on s.org_id = e.org_id and s.environment_id = e.id and s.deleted_at is null
+  left join secret_versions v on v.org_id = s.org_id and v.secret_id = s.id and v.version = s.current_version
+  where e.org_id = $1 and e.id = $2
+  order by s.name`);
+
+/** One statement sees one state: never half of a change that was made in one transaction. */
+async function readSecrets(tx: OrgTransaction, access: AnyAccess): Promise<State> {
+  const found = await rows<StateRow>(tx, SELECT_STATE, [access.org.id, access.environment.id]);
+  const [first] = found;
+  if (first === undefined) throw new NotFound();
+  const secrets = found.flatMap(({ id, name, version, sealed }) =>
+    id === null || name === null ? [] : [{ id, name, version, sealed }],
+  );
+  return { revision: Number(first.revision), stamp: first.stamp, secrets };
 }
 
 function hasValue(secret: SecretState): secret is WithValue {
   return secret.version !== null && secret.sealed !== null;
 }
 
-function namesWithoutValue(state: State): string[] {
-  return state.secrets.filter((secret) => !hasValue(secret)).map((secret) => secret.name);
+function namesWithoutValue(secrets: readonly SecretState[]): string[] {
+  return secrets.filter((secret) => !hasValue(secret)).map((secret) => secret.name);
 }
 
 function valuesMissing(names: readonly string[]): Conflict {
@@ -139,11 +169,4 @@ function valuesMissing(names: readonly string[]): Conflict {
     'values_missing',
     names.map((name) => ({ name })),
   );
-}
-
-/** Names every secret and version that leaves; for a 304 nothing leaves. */
-function resourceOf(state: State, known: boolean): Resource {
-  if (known) return { revision: state.revision, notModified: true };
-  const secrets = state.secrets.filter(hasValue).map(({ name, version }) => ({ secret: name, version }));
-  return { revision: state.revision, secrets };
 }

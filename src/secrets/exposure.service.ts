@@ -57,8 +57,9 @@ function readReaders(tx: OrgTransaction, orgId: string, query: ExposureQuery): P
          and ($2::timestamptz is null or at >= $2) and ($3::text is null or actor_id = $3 or actor_name = $3)
        union all
        select at, actor_type, actor_id, actor_name, project, environment, one ->> 'secret', (one ->> 'version')::integer
-       from org_events, jsonb_array_elements(resource -> 'secrets') as one
-       where org_id = $1 and action = 'values.get' and outcome = 'allowed' and many
+       from org_events e join org_event_lists l on l.org_id = e.org_id and l.digest = e.list,
+         jsonb_array_elements(l.secrets) as one
+       where e.org_id = $1 and action = 'values.get' and outcome = 'allowed'
          and ($2::timestamptz is null or at >= $2) and ($3::text is null or actor_id = $3 or actor_name = $3)
      )
      select present.project, present.environment, present.secret, present.version,

@@ -13,6 +13,8 @@ const BUMP_REVISION = prepared(
   'update environments set revision = revision + 1 where org_id = $1 and id = $2 returning revision',
 );
 
+const SELECT_STAMP = prepared('select stamp from stamps where subject = $1');
+
 const SELECT_LIVE = prepared(
   `select ${SECRET_COLUMNS} from secrets
    where org_id = $1 and environment_id = $2 and name = $3 and deleted_at is null`,
@@ -26,6 +28,13 @@ export async function bumpRevision(tx: OrgTransaction, access: AnyAccess): Promi
   const row = await firstRow<{ revision: string }>(tx, BUMP_REVISION, ids);
   if (row === undefined) throw new NotFound();
   return Number(row.revision);
+}
+
+/** The environment's stamp. What is read after it is at least as new as it says. */
+export async function stampOf(tx: OrgTransaction, access: AnyAccess): Promise<string> {
+  const row = await firstRow<{ stamp: string }>(tx, SELECT_STAMP, [access.environment.id]);
+  if (row === undefined) throw new NotFound();
+  return row.stamp;
 }
 
 /** The live secret of that name, or `NotFound`. */

@@ -1,8 +1,9 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { Access } from '../access/access.js';
-import { Answers, Refuses, type Page, type Tagged } from '../access/answer.js';
-import { Proof, Requires } from '../access/route-policy.js';
+import { Answers, Refuses, type Page, type Tagged, type Text } from '../access/answer.js';
+import type { Claim } from '../access/claim.js';
+import { Claimed, Claims, Proof, Requires } from '../access/route-policy.js';
 import { ListSecretsQuery, SecretBody } from './secret.requests.js';
 import { DeletedView, SecretView } from './secret.view.js';
 import { SecretsService } from './secrets.service.js';
@@ -22,11 +23,14 @@ export class SecretsController {
   constructor(private readonly secrets: SecretsService) {}
 
   @Get()
-  @Requires('secrets:read', 'secret.list', 'List the secrets of an environment, by name.')
+  @Claims('secrets:read', 'secret.list', 'List the secrets of an environment, by name.')
   @Answers(200, [SecretView], 'The secrets: whether each has a value, never which.')
   @Refuses({ invalid_request: BAD_REQUEST })
-  list(@Proof() access: Access<'secrets:read'>, @Query() query: ListSecretsQuery): Promise<Page<SecretView>> {
-    return this.secrets.list(access, query);
+  list(
+    @Claimed() claim: Claim<'secrets:read'>,
+    @Query() query: ListSecretsQuery,
+  ): Promise<Page<SecretView> | Text> {
+    return this.secrets.list(claim, query);
   }
 
   @Post()

@@ -12,6 +12,7 @@ import { EventsController } from './events.controller.js';
 import { EventsService } from './events.service.js';
 import { Idempotency } from './idempotency.js';
 import { PromoteService } from './promote.service.js';
+import { ReadMemory } from './read-memory.js';
 import { Retention } from './retention.js';
 import { SecretsController } from './secrets.controller.js';
 import { SecretsService } from './secrets.service.js';
@@ -40,6 +41,7 @@ import { ValuesService } from './values.service.js';
     EventsService,
     ExposureService,
     EnvironmentKeyring,
+    ReadMemory,
     Retention,
   ],
 })

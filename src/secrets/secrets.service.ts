@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Access } from '../access/access.js';
-import { Tagged, type Page } from '../access/answer.js';
+import { JSON_TYPE, Tagged, Text, type Page } from '../access/answer.js';
+import { READ_ANEW } from '../access/basis.js';
+import type { Claim } from '../access/claim.js';
 import { after, MOST_PER_PAGE, pageOf } from '../access/paging.js';
 import { allowed } from '../audit/audit-event.js';
 import { Audit } from '../audit/audit.js';
+import { Ledger, type ReadDone } from '../audit/ledger.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/token.js';
 import { Database } from '../database/database.js';
@@ -13,7 +16,8 @@ import { firstRow, rows, type OrgTransaction } from '../database/transaction.js'
 import { CofferError, InvalidRequest, Unexpected } from '../errors/errors.js';
 import { environmentForm, SECRET_NAME } from '../formats/names.js';
 import { requireMatch } from './preconditions.js';
-import { bumpRevision, findLive, noSuchSecret } from './secret-rows.js';
+import { ReadMemory } from './read-memory.js';
+import { bumpRevision, findLive, noSuchSecret, stampOf } from './secret-rows.js';
 import type { ListSecretsQuery, SecretBody } from './secret.requests.js';
 import { SECRET_COLUMNS, SecretView, type DeletedView, type SecretRow } from './secret.view.js';
 
@@ -23,15 +27,39 @@ export class SecretsService {
   constructor(
     private readonly database: Database,
     private readonly audit: Audit,
+    private readonly ledger: Ledger,
+    private readonly memory: ReadMemory,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  list(access: Access<'secrets:read'>, query: ListSecretsQuery): Promise<Page<SecretView>> {
+  /** The whole list of an environment is kept in memory when it fits on a page; every other list is read anew. */
+  list(claim: Claim<'secrets:read'>, query: ListSecretsQuery): Promise<Page<SecretView> | Text> {
+    const isWhole = Object.values(query).every((value) => value === undefined);
+    return this.ledger.read(claim, async (access, anew): Promise<ReadDone<Page<SecretView> | Text>> => {
+      const record = allowed(access, 'secret.list', {});
+      const kept = isWhole && !anew ? this.memory.find(access.environment.id, 'list') : undefined;
+      if (kept !== undefined) {
+        return { answer: new Text(kept.content(), JSON_TYPE), record, basis: kept.basis };
+      }
+      return { answer: await this.readList(access, query, isWhole), record, basis: READ_ANEW };
+    });
+  }
+
+  private readList(
+    access: Access<'secrets:read'>,
+    query: ListSecretsQuery,
+    isWhole: boolean,
+  ): Promise<Page<SecretView>> {
     const limit = query.limit ?? MOST_PER_PAGE;
     return this.database.forOrg(access.org.id, async (tx) => {
+      const stamp = await stampOf(tx, access);
       const found = await this.readPage(tx, access, query, limit + 1);
-      await this.audit.record(tx, access.org.id, allowed(access, 'secret.list', {}));
-      return pageOf(found, limit, (row) => [row.name, row.id], SecretView.of);
+      const page = pageOf(found, limit, (row) => [row.name, row.id], SecretView.of);
+      if (isWhole && page.next === null) {
+        const content = Buffer.from(JSON.stringify(page.items), 'utf8');
+        this.memory.keep(access.environment.id, 'list', stamp, content, { number: found.length });
+      }
+      return page;
     });
   }
 

@@ -1,8 +1,9 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { Access } from '../access/access.js';
-import { Answers, Refuses, type Tagged } from '../access/answer.js';
-import { Proof, Requires } from '../access/route-policy.js';
+import { Answers, Refuses, type Tagged, type Text } from '../access/answer.js';
+import type { Claim } from '../access/claim.js';
+import { Claimed, Claims, Proof, Requires } from '../access/route-policy.js';
 import { RollbackBody, ValueBody, VersionQuery } from './secret.requests.js';
 import { IF_MATCH } from './secrets.controller.js';
 import { ValueSetView, ValueView, VersionView } from './value.view.js';
@@ -31,15 +32,15 @@ export class ValuesController {
   }
 
   @Get('value')
-  @Requires('secrets:get-value', 'secret.value-get', 'Read a secret’s value.')
+  @Claims('secrets:get-value', 'secret.value-get', 'Read a secret’s value.')
   @Answers(200, ValueView, 'The value. This read is on record already.')
   @Refuses({ invalid_request: BAD_REQUEST, no_value: 'Declared, but without a value.' })
   get(
-    @Proof() access: Access<'secrets:get-value'>,
+    @Claimed() claim: Claim<'secrets:get-value'>,
     @Param('name') name: string,
     @Query() query: VersionQuery,
-  ): Promise<ValueView> {
-    return this.values.get(access, name, query);
+  ): Promise<Text> {
+    return this.values.get(claim, name, query);
   }
 
   @Get('versions')

@@ -1,19 +1,22 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Access } from '../access/access.js';
-import { Tagged } from '../access/answer.js';
+import { JSON_TYPE, Tagged, Text } from '../access/answer.js';
+import { READ_ANEW } from '../access/basis.js';
+import type { Claim } from '../access/claim.js';
 import { allowed } from '../audit/audit-event.js';
 import { Audit } from '../audit/audit.js';
+import { Ledger } from '../audit/ledger.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/token.js';
 import { Database } from '../database/database.js';
 import { rows } from '../database/transaction.js';
-import { Conflict, NotFound } from '../errors/errors.js';
 import { EnvironmentKeyring } from './environment-keys.js';
 import { requireMatch, requireVersion } from './preconditions.js';
+import { ReadMemory, type ReadState } from './read-memory.js';
 import { bumpRevision, findLive } from './secret-rows.js';
 import type { RollbackBody, ValueBody, VersionQuery } from './secret.requests.js';
 import type { ValueSetView, ValueView, VersionView } from './value.view.js';
-import { addVersion, findVersion } from './version-rows.js';
+import { addVersion, findValue, findVersion, noSuchVersion } from './version-rows.js';
 
 /** One secret's value: set, read, looked back at, rolled back. What is set is never echoed; what is read is on record before it leaves. */
 @Injectable()
@@ -21,7 +24,9 @@ export class ValuesService {
   constructor(
     private readonly database: Database,
     private readonly audit: Audit,
+    private readonly ledger: Ledger,
     private readonly keyring: EnvironmentKeyring,
+    private readonly memory: ReadMemory,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -53,23 +58,31 @@ export class ValuesService {
     );
   }
 
-  get(access: Access<'secrets:get-value'>, name: string, query: VersionQuery): Promise<ValueView> {
+  get(claim: Claim<'secrets:get-value'>, name: string, query: VersionQuery): Promise<Text> {
+    return this.ledger.read(claim, async (access, anew) => {
+      const isPresent = query.version === undefined;
+      const kept = isPresent && !anew ? this.memory.find(access.environment.id, valueOf(name)) : undefined;
+      const state = kept ?? (await this.readValue(access, name, query.version));
+      const record = allowed(access, 'secret.value-get', { secret: name, version: state.number });
+      return { answer: new Text(state.content(), JSON_TYPE), record, basis: state.basis };
+    });
+  }
+
+  private readValue(
+    access: Access<'secrets:get-value'>,
+    name: string,
+    version: number | undefined,
+  ): Promise<ReadState> {
     return this.keyring.with(access, (keys) =>
       this.database.forOrg(access.org.id, async (tx) => {
-        const secret = await findLive(tx, access, name);
-        if (secret.current_version === null)
-          throw new Conflict(`The secret ${name} has no value.`, 'no_value');
-        const found = await findVersion(
-          tx,
-          access.org.id,
-          secret.id,
-          query.version ?? secret.current_version,
-        );
-        if (found === undefined) throw noSuchVersion();
-        const value = keys.open(secret.id, found.version, found.sealed);
-        const resource = { secret: name, version: found.version };
-        await this.audit.record(tx, access.org.id, allowed(access, 'secret.value-get', resource));
-        return { name, value: value.reveal(), version: found.version };
+        const found = await findValue(tx, access, name, version);
+        const value = keys.open(found.id, found.version, found.sealed);
+        const view: ValueView = { name, value: value.reveal(), version: found.version };
+        const content = Buffer.from(JSON.stringify(view), 'utf8');
+        const facts = { number: found.version };
+        return version === undefined
+          ? this.memory.keep(access.environment.id, valueOf(name), found.stamp, content, facts)
+          : { ...facts, content: () => content, basis: READ_ANEW };
       }),
     );
   }
@@ -112,6 +125,11 @@ export class ValuesService {
   }
 }
 
+/** What the present value of a secret is kept as. */
+function valueOf(name: string): string {
+  return `value/${name}`;
+}
+
 type VersionRow = Readonly<{
   version: number;
   created_at: Date;
@@ -126,10 +144,4 @@ function versionView(row: VersionRow, current: number | null): VersionView {
     createdBy: { type: row.created_by_type, name: row.created_by_name },
     current: row.version === current,
   };
-}
-
-function noSuchVersion(): NotFound {
-  return new NotFound(
-    'This secret has no such version: it never had, or it is older than the versions that are kept.',
-  );
 }

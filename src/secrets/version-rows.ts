@@ -2,7 +2,10 @@ import type { AnyAccess } from '../access/access.js';
 import { actorOf } from '../access/caller.js';
 import type { Plaintext } from '../crypto/plaintext.js';
 import { firstRow, prepared, rows, type OrgTransaction } from '../database/transaction.js';
+import { Conflict, NotFound } from '../errors/errors.js';
+import { SECRET_NAME } from '../formats/names.js';
 import type { EnvironmentKeys } from './environment-keys.js';
+import { noSuchSecret } from './secret-rows.js';
 import type { SecretRow } from './secret.view.js';
 import type { ValueSetView } from './value.view.js';
 
@@ -48,4 +51,46 @@ export function findVersion(
   version: number,
 ): Promise<SealedVersion | undefined> {
   return firstRow<SealedVersion>(tx, SELECT_VERSION, [orgId, secretId, version]);
+}
+
+const SELECT_VALUE = prepared(`
+  select s.id, s.current_version, v.version, v.sealed, m.stamp
+  from secrets s
+  join stamps m on m.subject = s.environment_id
+  left join secret_versions v on v.org_id = s.org_id and v.secret_id = s.id and v.version = coalesce($4, s.current_version)
+  where s.org_id = $1 and s.environment_id = $2 and s.name = $3 and s.deleted_at is null`);
+
+type ValueRow = Readonly<{
+  id: string;
+  current_version: number | null;
+  version: number | null;
+  sealed: Buffer | null;
+  stamp: string;
+}>;
+
+/** The sealed value of a secret, the present one or that of an earlier version, with the stamp of its environment. */
+export async function findValue(
+  tx: OrgTransaction,
+  access: AnyAccess,
+  name: string,
+  version: number | undefined,
+): Promise<SealedVersion & Readonly<{ id: string; stamp: string }>> {
+  const row = SECRET_NAME.test(name)
+    ? await firstRow<ValueRow>(tx, SELECT_VALUE, [
+        access.org.id,
+        access.environment.id,
+        name,
+        version ?? null,
+      ])
+    : undefined;
+  if (row === undefined) throw noSuchSecret();
+  if (row.current_version === null) throw new Conflict(`The secret ${name} has no value.`, 'no_value');
+  if (row.version === null || row.sealed === null) throw noSuchVersion();
+  return { id: row.id, version: row.version, sealed: row.sealed, stamp: row.stamp };
+}
+
+export function noSuchVersion(): NotFound {
+  return new NotFound(
+    'This secret has no such version: it never had, or it is older than the versions that are kept.',
+  );
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Stamp } from '../access/basis.js';
 import type { Caller } from '../access/caller.js';
 import type { Rights } from '../access/rights.js';
 import type { Scope } from '../access/scope.js';
@@ -15,19 +16,22 @@ export type ScopeNames = Readonly<{
   environment: string | undefined;
 }>;
 
+/** `stamp` is what the rest rests on: the organisation as it was read. */
+export type Resolved = Readonly<{ scope: Scope; rights: Rights; stamp: Stamp }>;
+
 /** Names → the scope that they mean and what the caller may do in its organisation. What does not exist is `NotFound`. */
 @Injectable()
 export class ScopeResolver {
   constructor(private readonly database: Database) {}
 
-  async resolve(caller: Caller, names: ScopeNames): Promise<{ scope: Scope; rights: Rights }> {
+  async resolve(caller: Caller, names: ScopeNames): Promise<Resolved> {
     if (![names.org, names.project, names.environment].every((name) => name === undefined || isSlug(name))) {
       throw new NotFound();
     }
-    const resolved = await this.database.forOrgNamed(names.org, async (tx, orgId) => {
+    const resolved = await this.database.forOrgNamed(names.org, async (tx, orgId, stamp) => {
       const org = { id: orgId, slug: names.org };
       const [below, rights] = await Promise.all([findBelow(tx, orgId, names), rightsOf(tx, caller, org)]);
-      return { scope: { org, ...below }, rights };
+      return { scope: { org, ...below }, rights, stamp: { subject: orgId, stamp } };
     });
     if (resolved === null) throw new NotFound();
     return resolved;

@@ -217,10 +217,13 @@ describe('the lists under 100,000 events', () => {
       `insert into org_events
        select $1, 1000 + g, now() - make_interval(secs => 100000 - g), 'user', 'id-' || g % 500, 'name-' || g % 500,
          (array['secret.value-get', 'secret.list', 'values.get'])[1 + g % 3], case when g % 1000 = 0 then 'denied' else 'allowed' end,
-         'project-' || g % 20, 'env-' || g % 7, case when g % 3 < 2 then 'S' || g % 300 end, g % 3 = 2,
-         case when g % 3 = 2 then '{"secrets": [{"secret": "S1", "version": 1}]}'::jsonb else '{}'::jsonb end,
-         '127.0.0.1', 'agent', 'request', '', ''
+         'project-' || g % 20, 'env-' || g % 7, case when g % 3 < 2 then 'S' || g % 300 end, '{}',
+         '127.0.0.1', 'agent', 'request', '', '', case when g % 3 = 2 then 'one list'::bytea end
        from generate_series(1, 100000) g`,
+      [orgId],
+    );
+    await app.sql.query(
+      `insert into org_event_lists values ($1, 'one list', '[{"secret": "S1", "version": 1}]')`,
       [orgId],
     );
     await app.sql.query('analyze org_events');

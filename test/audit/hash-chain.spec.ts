@@ -1,14 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { AuditEvent, AuditRecord } from '../../src/audit/audit-event.js';
-import {
-  canonical,
-  genesis,
-  hashOf,
-  isSignedBy,
-  link,
-  signHead,
-  type Link,
-} from '../../src/audit/hash-chain.js';
+import { canonical } from '../../src/audit/canonical.js';
+import { genesis, hashOf, isSignedBy, link, signHead, type Link } from '../../src/audit/hash-chain.js';
 
 const CHAIN = { kind: 'org', id: '0b0e7d0c-28bd-4d8b-a3a4-1c5a8f1f0a01' } as const;
 const AT = '2026-01-31T12:00:00.000Z';

@@ -62,7 +62,10 @@ export class TestApp {
   /** The events of an organisation's trail, the oldest first, as the database has them. */
   async events(org: string): Promise<EventRow[]> {
     const { rows } = await this.sql.query<EventRow>(
-      `select action, outcome, actor_type, actor_name, resource, request_id from org_events
+      `select action, outcome, actor_type, actor_name, request_id,
+         case when list is null then resource else resource || jsonb_build_object('secrets', l.secrets) end as resource
+       from org_events e left join lateral (
+         select secrets from org_event_lists l where l.org_id = e.org_id and l.digest = e.list) l on true
        where org_id = (select org_id from org_slugs where slug = $1) order by seq`,
       [org],
     );

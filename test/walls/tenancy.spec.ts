@@ -11,6 +11,7 @@ const SHARED = [
   'refresh_tokens',
   'service_keys',
   'sessions',
+  'stamps',
   'users',
 ];
 const TENANT = [
@@ -21,6 +22,7 @@ const TENANT = [
   'idempotent_changes',
   'invitations',
   'org_chain_heads',
+  'org_event_lists',
   'org_events',
   'organisations',
   'projects',

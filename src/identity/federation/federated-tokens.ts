@@ -14,6 +14,8 @@ export type FederatedRow = Readonly<{
   project: string;
   environment_id: string | null;
   environment: string | null;
+  expires_at: Date;
+  stamp: string;
 }>;
 
 /** Only while it and its trust are there: whoever deletes the trust ends its tokens. */
@@ -25,8 +27,9 @@ export function findFederatedToken(
   return firstRow<FederatedRow>(
     tx,
     `select f.trust_id, t.name, t.role, r.permissions, f.hash, o.slug as org, t.project_id, p.slug as project,
-       t.environment_id, e.name as environment
+       t.environment_id, e.name as environment, f.expires_at, m.stamp
      from federated_tokens f
+     join stamps m on m.subject = f.org_id
      join trusts t on t.org_id = f.org_id and t.id = f.trust_id
      join org_slugs o on o.org_id = f.org_id
      join projects p on p.org_id = t.org_id and p.id = t.project_id

@@ -16,7 +16,8 @@ const HEADER = { alg: ALGORITHM, typ: 'at+jwt' } as const;
 /** Every access token begins with exactly these bytes. */
 const WRITTEN_HEADER = `${Buffer.from(JSON.stringify(HEADER)).toString('base64url')}.`;
 
-export type AccessClaims = Readonly<{ userId: string; sessionId: string }>;
+/** `until`: when the token ends, in milliseconds. */
+export type AccessClaims = Readonly<{ userId: string; sessionId: string; until: number }>;
 
 /** A session's access tokens: JWTs (RFC 7519, typed as RFC 9068 says) under a key that every node of this database derives. */
 @Injectable()
@@ -35,7 +36,7 @@ export class AccessTokens {
     this.verification = { algorithms: [ALGORITHM], audience: AUDIENCE, ...issuer };
   }
 
-  sign({ userId, sessionId }: AccessClaims): string {
+  sign({ userId, sessionId }: Omit<AccessClaims, 'until'>): string {
     return this.jwt.sign(
       { sid: sessionId },
       {
@@ -62,5 +63,7 @@ export function claimsOf(payload: unknown): AccessClaims | null {
   if (typeof payload !== 'object' || payload === null) return null;
   const { sub, sid, aud, exp } = payload as Readonly<Record<string, unknown>>;
   if (typeof sub !== 'string' || typeof sid !== 'string' || !isUuid(sub) || !isUuid(sid)) return null;
-  return typeof aud === 'string' && typeof exp === 'number' ? { userId: sub, sessionId: sid } : null;
+  return typeof aud === 'string' && typeof exp === 'number'
+    ? { userId: sub, sessionId: sid, until: exp * 1000 }
+    : null;
 }

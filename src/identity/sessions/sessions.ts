@@ -26,7 +26,13 @@ import { OpenSessionView, SessionView, type SessionRow } from './session.view.js
 /** A session lives that long after its start or its last refresh. */
 export const SESSION_LIFE = `interval '30 days'`;
 
-type FoundSession = Readonly<{ username: string; email: string; stale: boolean }>;
+type FoundSession = Readonly<{
+  username: string;
+  email: string;
+  expires_at: Date;
+  stamp: string;
+  stale: boolean;
+}>;
 
 /** Sessions of people: started by a login, kept by refreshing, ended by deleting their row, which every request looks at. */
 @Injectable()
@@ -74,7 +80,7 @@ export class Sessions {
   }
 
   /** The user of an access token whose signature holds: as they are now, if the session is still there. */
-  async callerOf({ userId, sessionId }: AccessClaims, origin: Origin): Promise<UserCaller> {
+  async callerOf({ userId, sessionId, until }: AccessClaims, origin: Origin): Promise<UserCaller> {
     const found = await this.database.shared(async (tx) => {
       const row = await firstRow<FoundSession>(tx, SELECT_SESSION, [sessionId, userId]);
       if (row?.stale === true) {
@@ -86,7 +92,11 @@ export class Sessions {
     });
     if (found === undefined) throw new Unauthorized('the session has ended');
     const user = { id: userId, username: found.username, email: found.email };
-    return { kind: 'user', user, by: { kind: 'session', id: sessionId }, origin };
+    const basis = {
+      stamps: [{ subject: userId, stamp: found.stamp }],
+      until: Math.min(until, found.expires_at.getTime()),
+    };
+    return { kind: 'user', user, by: { kind: 'session', id: sessionId }, origin, basis };
   }
 
   /** Ends the session that asks: its access token stops with it. */
@@ -134,7 +144,8 @@ export class Sessions {
 }
 
 const SELECT_SESSION = prepared(`
-  select u.username, u.email, ${staleUse('s')} as stale from sessions s join users u on u.id = s.user_id
+  select u.username, u.email, s.expires_at, m.stamp, ${staleUse('s')} as stale
+  from sessions s join users u on u.id = s.user_id join stamps m on m.subject = s.user_id
   where s.id = $1 and s.user_id = $2 and s.expires_at > now()`);
 
 function newRefreshToken(): NewToken & { readonly id: string } {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { isWithinAny } from '../../access/address.js';
+import type { Basis } from '../../access/basis.js';
 import type { Caller, Origin, ServiceCaller, UserCaller } from '../../access/caller.js';
 import { Rights } from '../../access/rights.js';
 import { Database } from '../../database/database.js';
@@ -15,6 +16,8 @@ type PersonalRow = Readonly<{
   user_id: string;
   username: string;
   email: string;
+  expires_at: Date | null;
+  stamp: string;
   stale: boolean;
 }>;
 
@@ -29,6 +32,8 @@ type ServiceRow = Readonly<{
   project: string;
   environment_id: string | null;
   environment: string | null;
+  expires_at: Date | null;
+  stamp: string;
   stale: boolean;
 }>;
 
@@ -68,7 +73,13 @@ export class OpaqueTokens {
     });
     if (row === null) throw new Unauthorized('no such personal token');
     const user = { id: row.user_id, username: row.username, email: row.email };
-    return { kind: 'user', user, by: { kind: 'personal-token', id }, origin };
+    return {
+      kind: 'user',
+      user,
+      by: { kind: 'personal-token', id },
+      origin,
+      basis: basisOf(row.user_id, row),
+    };
   }
 
   private async serviceOf(
@@ -122,19 +133,28 @@ function serviceCaller(orgId: string, id: string, row: Bearer, origin: Origin): 
     org: { id: orgId, slug: row.org },
     rights: new Rights([holding]),
     origin,
+    basis: basisOf(orgId, row),
   };
 }
 
+function basisOf(
+  subject: string,
+  { stamp, expires_at: end }: Readonly<{ stamp: string; expires_at: Date | null }>,
+): Basis {
+  return { stamps: [{ subject, stamp }], until: end?.getTime() ?? Infinity };
+}
+
 const SELECT_PERSONAL_TOKEN = prepared(`
-  select t.hash, t.user_id, u.username, u.email, ${staleUse('t')} as stale
-  from personal_tokens t join users u on u.id = t.user_id
+  select t.hash, t.user_id, u.username, u.email, t.expires_at, s.stamp, ${staleUse('t')} as stale
+  from personal_tokens t join users u on u.id = t.user_id join stamps s on s.subject = t.user_id
   where t.id = $1 and (t.expires_at is null or t.expires_at > now())`);
 
 const SELECT_SERVICE_TOKEN = prepared(`
   select t.name, t.role, r.permissions, t.hash, t.allowed_ips, o.slug as org, t.project_id, p.slug as project,
-    t.environment_id, e.name as environment, ${staleUse('t')} as stale
+    t.environment_id, e.name as environment, t.expires_at, m.stamp, ${staleUse('t')} as stale
   from service_tokens t
   join org_slugs o on o.org_id = t.org_id
+  join stamps m on m.subject = t.org_id
   join projects p on p.org_id = t.org_id and p.id = t.project_id
   left join environments e on e.org_id = t.org_id and e.id = t.environment_id
   left join roles r on r.org_id = t.org_id and r.name = t.custom_role

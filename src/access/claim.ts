@@ -1,0 +1,35 @@
+import type { Access, AnyAccess, Need } from './access.js';
+import { READ_ANEW, type Basis } from './basis.js';
+
+/**
+ * That this caller holds `P` in this scope, as far as is remembered. What is worked out with it must not be answered before the ledger has
+ * compared its basis with the database; when it does not hold, or anything else than an answer comes out, `prove` asks the database.
+ * Only the authorize guard makes one.
+ */
+export class Claim<P extends Need> {
+  private proof: Promise<Access<P>> | null = null;
+
+  private constructor(
+    readonly access: Access<P>,
+    readonly basis: Basis,
+    private readonly askAnew: () => Promise<Access<P>>,
+  ) {}
+
+  /** To be called by `http/authorize.guard.ts` alone. Which permission it is about stands in the route's signature. */
+  static remembered(access: AnyAccess, basis: Basis, askAnew: () => Promise<AnyAccess>): AnyClaim {
+    return new Claim(access as Access<'caller'>, basis, askAnew as () => Promise<Access<'caller'>>);
+  }
+
+  /** Of what the database has just been asked. */
+  static proven(access: AnyAccess): AnyClaim {
+    return Claim.remembered(access, READ_ANEW, () => Promise.resolve(access));
+  }
+
+  /** Asks the database, once. Throws what the guards throw: `Unauthorized`, `NotFound`, `Forbidden`, each on record where it must be. */
+  prove(): Promise<Access<P>> {
+    this.proof ??= this.askAnew();
+    return this.proof;
+  }
+}
+
+export type AnyClaim = { [P in Need]: Claim<P> }[Need];

@@ -1,0 +1,30 @@
+/**
+ * The bytes that a chain hashes: JSON with its keys sorted by code unit at every depth and without white space, in UTF-8 (the idea of RFC
+ * 8785, with integers as the only numbers). Pure.
+ */
+
+/** The canonical text of plain JSON data. Throws on anything that JSON cannot carry exactly. */
+export function canonical(data: unknown): string {
+  if (data === null || typeof data === 'string' || typeof data === 'boolean') return text(data);
+  if (typeof data === 'number') {
+    if (!Number.isSafeInteger(data)) throw new TypeError('An audit event holds whole numbers only.');
+    return String(data);
+  }
+  if (Array.isArray(data)) return `[${data.map(canonical).join(',')}]`;
+  if (typeof data !== 'object') throw new TypeError('An audit event holds plain data only.');
+  return canonicalObject(data);
+}
+
+/** The same for the members of an object; those in `written` are canonical text already. */
+export function canonicalObject(data: object, written: Readonly<Record<string, string>> = {}): string {
+  const members = Object.entries(data)
+    .filter(([, member]) => member !== undefined)
+    .map(([key, member]): [string, string] => [key, canonical(member)]);
+  const sorted = [...members, ...Object.entries(written)].sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${sorted.map(([key, member]) => `${text(key)}:${member}`).join(',')}}`;
+}
+
+/** The canonical text of what has no members. */
+export function text(plain: string | boolean | null): string {
+  return JSON.stringify(plain);
+}

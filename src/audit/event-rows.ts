@@ -1,0 +1,150 @@
+import {
+  firstRow,
+  prepared,
+  rows,
+  type Prepared,
+  type Statement,
+  type Transaction,
+} from '../database/transaction.js';
+import type { AuditEvent } from './audit-event.js';
+import type { EventList } from './event-list.js';
+import { genesis, type Chain, type Head } from './hash-chain.js';
+import type { HeadSigner } from './head-signer.js';
+
+/** The rows of a trail: how its head is read and locked, and how links are added to it. Used by the audit and by the ledger alike. */
+
+export const TABLES = {
+  org: { events: 'org_events', heads: 'org_chain_heads', owner: 'org_id' },
+  user: { events: 'user_events', heads: 'user_chain_heads', owner: 'user_id' },
+} as const;
+
+/** What is added to one chain: its events in their order, and the head that points to the last of them. All of them are of one moment. */
+export type Addition = Readonly<{
+  owner: string;
+  head: Head;
+  events: readonly AuditEvent[];
+  /** The lists that the events point to, one for each event that has one. */
+  lists: ReadonlyMap<AuditEvent, EventList>;
+}>;
+
+export type HeadRow = Readonly<{ owner: string; seq: string; hash: Buffer; at: Date; signature: Buffer }>;
+
+const HEAD = {
+  org: headStatements('org'),
+  user: headStatements('user'),
+} as const;
+
+/** The last link of a chain with its signature, or null before its first event. */
+export async function readHead(
+  tx: Transaction,
+  chain: Chain,
+  lock: 'for update' | '' = '',
+): Promise<Head | null> {
+  const { read, locked } = HEAD[chain.kind];
+  const row = await firstRow<HeadRow>(tx, lock === '' ? read : locked, [chain.id]);
+  return row === undefined ? null : headOf(row);
+}
+
+export function headOf(row: HeadRow): Head {
+  return {
+    seq: Number(row.seq),
+    hash: row.hash.toString('hex'),
+    at: row.at.toISOString(),
+    signature: row.signature.toString('base64'),
+  };
+}
+
+/** Begins a chain, if nobody has by now. */
+export async function beginChain(tx: Transaction, chain: Chain, signer: HeadSigner): Promise<void> {
+  const { heads, owner } = TABLES[chain.kind];
+  const start = signer.sign(genesis(chain), new Date(0).toISOString());
+  await rows(
+    tx,
+    `insert into ${heads} (${owner}, seq, hash, at, signature) values ($1, $2, $3, $4, $5) on conflict do nothing`,
+    [chain.id, start.seq, Buffer.from(start.hash, 'hex'), start.at, Buffer.from(start.signature, 'base64')],
+  );
+}
+
+/** One statement, however many chains and events: the events, the lists that are new, and the heads. */
+export function additionOf(kind: Chain['kind'], at: string, additions: readonly Addition[]): Statement {
+  const added = additions.flatMap(({ owner, events, lists }) =>
+    events.map((event): Added => ({ owner, event, list: lists.get(event) })),
+  );
+  const moved = [
+    additions.map(({ owner }) => owner),
+    additions.map(({ head }) => head.seq),
+    additions.map(({ head }) => Buffer.from(head.hash, 'hex')),
+    additions.map(({ head }) => Buffer.from(head.signature, 'base64')),
+  ];
+  const columns = COLUMNS.map(({ of }) => added.map(of));
+  if (kind === 'user') return { ...ADD_TO_USERS, values: [at, ...moved, ...columns] };
+  const lists = new Map(added.map((row) => [`${row.owner}/${row.list?.digest ?? ''}`, row]));
+  const listed = [...lists.values()].filter(({ list }) => list !== undefined);
+  const ofLists = [
+    added.map(LIST.of),
+    listed.map(({ owner }) => owner),
+    listed.map(LIST.of),
+    listed.map(({ list }) => list?.text),
+  ];
+  return { ...ADD_TO_ORGS, values: [at, ...moved, ...columns, ...ofLists] };
+}
+
+type Added = Readonly<{ owner: string; event: AuditEvent; list: EventList | undefined }>;
+type Column = Readonly<{ name: string; type: string; of: (row: Added) => unknown }>;
+
+const COLUMNS: readonly Column[] = [
+  { name: 'owner', type: 'uuid', of: ({ owner }) => owner },
+  { name: 'seq', type: 'bigint', of: ({ event }) => event.seq },
+  { name: 'actor_type', type: 'text', of: ({ event }) => event.actor.type },
+  { name: 'actor_id', type: 'text', of: ({ event }) => event.actor.id },
+  { name: 'actor_name', type: 'text', of: ({ event }) => event.actor.name },
+  { name: 'action', type: 'text', of: ({ event }) => event.action },
+  { name: 'outcome', type: 'text', of: ({ event }) => event.outcome },
+  { name: 'project', type: 'text', of: ({ event }) => event.resource.project ?? null },
+  { name: 'environment', type: 'text', of: ({ event }) => event.resource.environment ?? null },
+  { name: 'secret', type: 'text', of: ({ event }) => event.resource.secret ?? null },
+  { name: 'resource', type: 'jsonb', of: ({ event, list }) => withoutList(event.resource, list) },
+  { name: 'ip', type: 'text', of: ({ event }) => event.ip },
+  { name: 'user_agent', type: 'text', of: ({ event }) => event.userAgent },
+  { name: 'request_id', type: 'text', of: ({ event }) => event.requestId },
+  { name: 'prev_hash', type: 'bytea', of: ({ event }) => Buffer.from(event.prevHash, 'hex') },
+  { name: 'hash', type: 'bytea', of: ({ event }) => Buffer.from(event.hash, 'hex') },
+];
+
+const LIST: Column = {
+  name: 'list',
+  type: 'bytea',
+  of: ({ list }) => (list === undefined ? null : Buffer.from(list.digest, 'hex')),
+};
+
+function withoutList(resource: AuditEvent['resource'], list: EventList | undefined): string {
+  return JSON.stringify(list === undefined ? resource : { ...resource, secrets: undefined });
+}
+
+const ADD_TO_USERS = addition('user', COLUMNS);
+const ADD_TO_ORGS = addition('org', [...COLUMNS, LIST]);
+
+function addition(kind: Chain['kind'], columns: readonly Column[]): Prepared {
+  const { events, heads, owner } = TABLES[kind];
+  const first = 6;
+  const arrays = columns.map(({ type }, index) => `$${String(first + index)}::${type}[]`);
+  const names = columns.map(({ name }) => name);
+  const next = first + columns.length;
+  const listed = `, listed as (
+      insert into org_event_lists (org_id, digest, secrets)
+      select * from unnest($${String(next)}::uuid[], $${String(next + 1)}::bytea[], $${String(next + 2)}::jsonb[])
+      on conflict do nothing)`;
+  return prepared(`
+    with moved as (
+      update ${heads} h set seq = n.seq, hash = n.hash, at = $1, signature = n.signature
+      from unnest($2::uuid[], $3::bigint[], $4::bytea[], $5::bytea[]) as n (owner, seq, hash, signature)
+      where h.${owner} = n.owner)${kind === 'org' ? listed : ''}
+    insert into ${events} (at, ${names.join(', ').replace('owner', owner)})
+    select $1::timestamptz, e.* from unnest(${arrays.join(', ')}) as e (${names.join(', ')})`);
+}
+
+function headStatements(kind: Chain['kind']): Readonly<{ read: Prepared; locked: Prepared }> {
+  const { heads, owner } = TABLES[kind];
+  const read = `select ${owner} as owner, seq, hash, at, signature from ${heads} where ${owner} = $1`;
+  return { read: prepared(read), locked: prepared(`${read} for update`) };
+}

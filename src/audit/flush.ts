@@ -1,0 +1,78 @@
+import type { Basis } from '../access/basis.js';
+import { prepared, rows, type Transaction } from '../database/transaction.js';
+import type { AuditEvent, AuditRecord } from './audit-event.js';
+import type { EventList } from './event-list.js';
+import { beginChain, headOf, type Addition, type HeadRow } from './event-rows.js';
+import { link, type Head, type Link } from './hash-chain.js';
+import type { HeadSigner } from './head-signer.js';
+
+/** A read that waits for its record. */
+export type Entry = Readonly<{ orgId: string; record: AuditRecord; basis: Basis }>;
+
+/** What a flush found: the heads that it locked, by organisation, and the stamps as they are now. */
+export type Found = Readonly<{ heads: ReadonlyMap<string, Head>; holds: (basis: Basis) => boolean }>;
+
+type LockedRow = HeadRow & Readonly<{ now: string }>;
+
+// In order, so that two flushes never wait for each other in a circle.
+const HEADS = `
+  select org_id as owner, seq, hash, at, signature, extract(epoch from clock_timestamp()) * 1000 as now
+  from org_chain_heads where org_id = any ($1::uuid[]) order by org_id for update`;
+const LOCK = { skip: prepared(`${HEADS} skip locked`), wait: prepared(HEADS) };
+const STAMPS = prepared('select subject, stamp from stamps where subject = any ($1::uuid[])');
+
+/**
+ * Locks the chains of these organisations, or those of them that nobody else holds, and reads the stamps that the entries rest on. The
+ * stamps are read once the chains are locked: after every change that was acknowledged before.
+ */
+export async function findFlush(
+  tx: Transaction,
+  orgIds: readonly string[],
+  entries: readonly Entry[],
+  signer: HeadSigner,
+  held: 'skip' | 'wait',
+): Promise<Found> {
+  const subjects = new Set(entries.flatMap(({ basis }) => basis.stamps.map(({ subject }) => subject)));
+  const [locked, stamps] = await Promise.all([
+    lockHeads(tx, orgIds, signer, held),
+    subjects.size === 0 ? [] : rows<{ subject: string; stamp: string }>(tx, STAMPS, [[...subjects]]),
+  ]);
+  const present = new Map(stamps.map(({ subject, stamp }) => [subject, stamp]));
+  const now = Number(locked[0]?.now ?? Infinity);
+  return {
+    heads: new Map(locked.map((row) => [row.owner, headOf(row)])),
+    holds: ({ stamps: remembered, until }) =>
+      now < until && remembered.every(({ subject, stamp }) => present.get(subject) === stamp),
+  };
+}
+
+async function lockHeads(
+  tx: Transaction,
+  orgIds: readonly string[],
+  signer: HeadSigner,
+  held: 'skip' | 'wait',
+): Promise<LockedRow[]> {
+  const locked = await rows<LockedRow>(tx, LOCK[held], [orgIds]);
+  if (locked.length > 0 || held === 'skip') return locked;
+  for (const id of orgIds) await beginChain(tx, { kind: 'org', id }, signer);
+  return rows<LockedRow>(tx, LOCK[held], [orgIds]);
+}
+
+/** The records as the next links of a chain. */
+export function additionTo(
+  owner: string,
+  head: Head,
+  records: readonly AuditRecord[],
+  at: string,
+  signer: HeadSigner,
+): Addition {
+  let last: Link = head;
+  const lists = new Map<AuditEvent, EventList>();
+  const events = records.map((record) => {
+    const event = link(last, record, at);
+    if (record.list !== undefined) lists.set(event, record.list);
+    last = event;
+    return event;
+  });
+  return { owner, head: signer.sign(last, at), events, lists };
+}

@@ -24,8 +24,8 @@ const EVENT = {
   text: `
     with moved as (update floor.org_chain_heads set seq = $2, hash = $16, at = $3 where org_id = $1)
     insert into floor.org_events (org_id, seq, at, actor_type, actor_id, actor_name, action, outcome, project, environment,
-      secret, many, resource, ip, user_agent, request_id, prev_hash, hash)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, 'app', $9, $10, false, $11, $12, $13, $14, $15, $16)`,
+      secret, resource, ip, user_agent, request_id, prev_hash, hash)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, 'app', $9, $10, $11, $12, $13, $14, $15, $16)`,
 };
 const REVISION = {
   name: 'revision',

@@ -5,7 +5,7 @@ import { ERROR_STATUS } from './error-status.js';
 import { ErrorView } from './error-view.js';
 
 /**
- * What a service says besides the body of its answer. `http/answer.interceptor.ts` turns these into headers, so that controllers stay one
+ * What a service says besides the body of its answer. `http/answering.adapter.ts` turns these into headers, so that controllers stay one
  * line a route.
  */
 

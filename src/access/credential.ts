@@ -14,20 +14,23 @@ const LONGEST = 4_096;
  * Reads the raw headers: Node would silently keep the first of two.
  */
 export function credentialOf(request: IncomingMessage): string {
-  const found = new Map<string, Set<string>>();
-  for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
-    const name = (request.rawHeaders[index] ?? '').toLowerCase();
+  const { rawHeaders } = request;
+  const carriers: string[] = [];
+  let credential: string | undefined;
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] ?? '').toLowerCase();
     if (!CREDENTIAL_HEADERS.has(name)) continue;
-    const written = request.rawHeaders[index + 1] ?? '';
-    const credential = name === 'authorization' ? BEARER.exec(written)?.[1] : written.trim();
-    if (credential === undefined) throw new Unauthorized('the Authorization header is no bearer credential');
-    found.set(name, (found.get(name) ?? new Set()).add(credential));
+    const written = rawHeaders[index + 1] ?? '';
+    const found = name === 'authorization' ? BEARER.exec(written)?.[1] : written.trim();
+    if (found === undefined) throw new Unauthorized('the Authorization header is no bearer credential');
+    if (credential !== undefined && credential !== found) throw new Unauthorized('two different credentials');
+    credential = found;
+    carriers.push(name);
   }
-  const different = new Set([...found.values()].flatMap((credentials) => [...credentials]));
-  if (different.size > 1) throw new Unauthorized('two different credentials');
-  const accepted = found.get('authorization') ?? found.get(doorOf(request.url ?? '')?.credentialHeader ?? '');
-  const [credential] = accepted ?? [];
-  if (credential === undefined) throw new Unauthorized('no credential');
+  const isCarried =
+    carriers.includes('authorization') ||
+    (carriers.length > 0 && carriers.includes(doorOf(request.url ?? '')?.credentialHeader ?? ''));
+  if (credential === undefined || !isCarried) throw new Unauthorized('no credential');
   if (credential.length > LONGEST) throw new Unauthorized('an overlong credential');
   return credential;
 }

@@ -12,7 +12,7 @@ const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/;
 
 /**
  * A body that could not be read. It takes the body's place until the guards have decided: nobody learns from a 400 what a 401 or a 403 would
- * have hidden. The answer interceptor throws it.
+ * have hidden. The last guard throws it.
  */
 export class UnreadableBody {
   constructor(readonly error: CofferError) {}
@@ -29,9 +29,10 @@ export function readBodies(
 ): void {
   fastify.removeAllContentTypeParsers();
   // Fastify refuses what is no media type at all before the guards have been asked: to it all of these are one unknown type.
-  fastify.addHook('onRequest', async ({ headers }) => {
+  fastify.addHook('onRequest', ({ headers }, _reply, done) => {
     const type = headers['content-type'];
     if (type !== undefined && !MEDIA_TYPE.test(type)) headers['content-type'] = 'application/octet-stream';
+    done();
   });
   fastify.addContentTypeParser(
     'application/json',

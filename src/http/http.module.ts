@@ -1,12 +1,12 @@
 import { Module } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { IdentityModule } from '../identity/identity.module.js';
 import { TenancyModule } from '../tenancy/tenancy.module.js';
-import { AnswerInterceptor } from './answer.interceptor.js';
 import { AuthenticateGuard } from './authenticate.guard.js';
 import { AuthorizeGuard } from './authorize.guard.js';
 import { ClaimMemory } from './claim-memory.js';
 import { ErrorFilter } from './error.filter.js';
+import { KnownInputGuard } from './known-input.guard.js';
 import { Metrics } from './metrics.js';
 import { OpenApi, OpenApiController } from './openapi.js';
 import { RateLimit } from './rate-limit.js';
@@ -26,7 +26,7 @@ import { ValidationPipe } from './validation.pipe.js';
     AuthenticateGuard,
     { provide: APP_GUARD, useExisting: AuthenticateGuard },
     { provide: APP_GUARD, useClass: AuthorizeGuard },
-    { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
+    { provide: APP_GUARD, useClass: KnownInputGuard },
     { provide: APP_PIPE, useClass: ValidationPipe },
     { provide: APP_FILTER, useClass: ErrorFilter },
   ],

@@ -8,6 +8,7 @@ import { CofferError } from '../errors/errors.js';
  */
 export class KnownPaths {
   private readonly methodsOf = new Map<string, Set<string>>();
+  private readonly overlapped = new Map<string, boolean>();
 
   constructor(fastify: FastifyInstance) {
     fastify.addHook('onRoute', ({ method, url }) => {
@@ -17,11 +18,22 @@ export class KnownPaths {
     });
   }
 
+  /** Whether a request that matched this path with its method might have meant a more exact one: then `finder` has to be asked. */
+  mayBeAnother(path: string): boolean {
+    const known = this.overlapped.get(path);
+    if (known !== undefined) return known;
+    const found = [...this.methodsOf.keys()].some(
+      (other) => other !== path && !EVERYTHING.has(other) && overlap(path, other),
+    );
+    this.overlapped.set(path, found);
+    return found;
+  }
+
   /** To be called when all routes are known: answers the most exact path that a URL fits, or null. */
   finder(): (url: string) => KnownPath | null {
     const router = findMyWay({ maxParamLength: LONGEST_PARAMETER });
     for (const path of this.methodsOf.keys()) {
-      if (path !== '*' && path !== '/*') router.on('GET', path, () => undefined, path);
+      if (!EVERYTHING.has(path)) router.on('GET', path, () => undefined, path);
     }
     return (url) => {
       try {
@@ -34,6 +46,22 @@ export class KnownPaths {
       }
     };
   }
+}
+
+/** What Fastify itself adds for whatever nothing else fits. */
+const EVERYTHING: ReadonlySet<string> = new Set(['*', '/*']);
+
+/** Whether some URL fits both. */
+function overlap(one: string, other: string): boolean {
+  const ours = one.split('/');
+  const theirs = other.split('/');
+  for (const [index, part] of ours.entries()) {
+    const counterpart = theirs[index];
+    if (part === '*' || counterpart === '*') return true;
+    const isFree = part.startsWith(':') || counterpart?.startsWith(':') === true;
+    if (counterpart === undefined || (part !== counterpart && !isFree)) return false;
+  }
+  return ours.length === theirs.length || theirs[ours.length] === '*';
 }
 
 export type KnownPath = Readonly<{ path: string; methods: readonly string[] }>;

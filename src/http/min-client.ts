@@ -8,10 +8,10 @@ const VERSION = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?(?
 
 const HEALTH = new Set(['/healthz', '/readyz']);
 
-/** Throws `upgrade_required` for a client that names itself and is older than `minimum`. Health is for everybody. */
-export function refuseOldClient(url: string, userAgent: string, minimum: string): void {
-  if (HEALTH.has(url.split('?', 1)[0] ?? '') || !isOlder(userAgent, minimum)) return;
-  throw new CofferError(
+/** `upgrade_required` for a client that names itself and is older than `minimum`, else null. Health is for everybody. */
+export function refusalOfOldClient(url: string, userAgent: string, minimum: string): CofferError | null {
+  if (HEALTH.has(url.split('?', 1)[0] ?? '') || !isOlder(userAgent, minimum)) return null;
+  return new CofferError(
     'upgrade_required',
     `This client is too old for this service: version ${minimum} or newer is needed.`,
   );

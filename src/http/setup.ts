@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { carryOrigin } from '../access/route-policy.js';
 import { Address } from '../access/address.js';
@@ -9,11 +9,12 @@ import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/token.js';
 import { InvalidRequest } from '../errors/errors.js';
 import { isExchange } from '../identity/federation/exchange.errors.js';
+import { AnsweringAdapter } from './answering.adapter.js';
 import { AuthenticateGuard } from './authenticate.guard.js';
 import { readBodies } from './body.js';
 import { send } from './error.filter.js';
 import { KnownPaths, LONGEST_PARAMETER, refuseMethod } from './method-not-allowed.js';
-import { refuseOldClient } from './min-client.js';
+import { refusalOfOldClient } from './min-client.js';
 import { Metrics } from './metrics.js';
 import { RateLimit } from './rate-limit.js';
 import { answerUnreadable } from './unreadable.js';
@@ -25,7 +26,7 @@ const LONGEST_USER_AGENT = 256;
 /** The HTTP server of `main` and of the tests alike. */
 export function httpAdapter(): FastifyAdapter {
   const logger = new Logger('http');
-  return new FastifyAdapter({
+  return new AnsweringAdapter({
     exposeHeadRoutes: false,
     requestIdHeader: false,
     genReqId: () => randomUUID(),
@@ -47,42 +48,66 @@ export function httpAdapter(): FastifyAdapter {
   });
 }
 
-/** What happens to every request before a route is reached. To be called before `app.init()`. */
+/**
+ * What happens to every request before a route is reached, without a promise where nothing has to be waited for. To be called before
+ * `app.init()`.
+ */
 export function setUpHttp(app: NestFastifyApplication, trustedProxies: readonly string[]): void {
   const fastify = app.getHttpAdapter().getInstance();
   const address = new Address(trustedProxies);
   const paths = new KnownPaths(fastify);
   const { minClient: minimum } = app.get<Config>(CONFIG);
+  const authenticate = app.get(AuthenticateGuard);
   let pathAt: ReturnType<KnownPaths['finder']> | undefined;
 
   forgiveNotModified(app);
-  fastify.addHook('onResponse', async (request, reply) => {
-    app.get(Metrics).note(request, reply);
+  const metrics = app.get(Metrics);
+  fastify.addHook('onResponse', (request, reply, done) => {
+    metrics.note(request, reply);
+    done();
   });
   readBodies(fastify, (url) => (CHANGES.test(url) ? 8 : 1), isExchange);
-  fastify.addHook('onRequest', async (request, reply) => {
+  fastify.addHook('onRequest', (request, reply, done) => {
     writeCommonHeaders(request, reply);
+    const userAgent = request.headers['user-agent'] ?? '';
     carryOrigin(request, {
       ip: address.of(request.raw),
-      userAgent: (request.headers['user-agent'] ?? '').slice(0, LONGEST_USER_AGENT),
+      userAgent: userAgent.slice(0, LONGEST_USER_AGENT),
       requestId: request.id,
     });
-    if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
-      throw new InvalidRequest([], 'The request names no host.');
+    const refusal =
+      refusalWithoutHost(request) ??
+      (minimum === null ? null : refusalOfOldClient(request.url, userAgent, minimum));
+    const path = request.routeOptions.url;
+    if (refusal !== null) done(refusal);
+    else if (path !== undefined && !paths.mayBeAnother(path)) done();
+    else {
+      pathAt ??= paths.finder();
+      const identify = (): Promise<void> => authenticate.identify(new ExecutionContextHost([request, reply]));
+      refuseMethod(request, pathAt, identify).then(() => {
+        done();
+      }, done);
     }
-    if (minimum !== null) refuseOldClient(request.url, request.headers['user-agent'] ?? '', minimum);
-    pathAt ??= paths.finder();
-    await refuseMethod(request, pathAt, () =>
-      app.get(AuthenticateGuard).identify(new ExecutionContextHost([request, reply])),
-    );
   });
+}
+
+function refusalWithoutHost({ raw, headers }: FastifyRequest): Error | null {
+  if (raw.httpVersion !== '1.1' || headers.host !== undefined) return null;
+  return new InvalidRequest([], 'The request names no host.');
 }
 
 /** After everything else that can decide about the status. */
 function forgiveNotModified(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance();
-  fastify.addHook('onSend', async (request, reply) => {
-    if (reply.statusCode === 304) await app.get(RateLimit).forgive(request);
+  const rateLimit = app.get(RateLimit);
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    if (reply.statusCode !== 304) {
+      done(null, payload);
+      return;
+    }
+    rateLimit.forgive(request).then(() => {
+      done(null, payload);
+    }, done);
   });
 }
 

@@ -107,7 +107,7 @@ describe('canaries', () => {
     await say(owner.put(`${path}/A/value`, { value: misplaced }));
     await say(owner.post(`${env.path}/changes`, { changes: [{ op: 'set', name: 'A', value: misplaced }] }));
     await say(owner.post('/acme/web/envs/next/promote', { from: 'prod' }));
-    await say(pipeline.get(`${env.path}/values`));
+    await say(pipeline.get(`${path}/A/value?version=1`));
     await app.sql.query('alter table hidden_versions rename to secret_versions');
   }
 

@@ -2,16 +2,15 @@ import type { Access, AnyAccess, Need } from './access.js';
 import { READ_ANEW, type Basis } from './basis.js';
 
 /**
- * That this caller holds `P` in this scope, as far as is remembered. What is worked out with it must not be answered before the ledger has
- * compared its basis with the database; when it does not hold, or anything else than an answer comes out, `prove` asks the database.
- * Only the authorize guard makes one.
+ * That this caller holds `P` in this scope, as far as is remembered. Only the authorize guard makes one, and only the ledger opens one: so
+ * nothing that is worked out with it leaves before its basis was compared with the database. When that does not hold, `prove` asks anew.
  */
 export class Claim<P extends Need> {
   private proof: Promise<Access<P>> | null = null;
 
   private constructor(
-    readonly access: Access<P>,
-    readonly basis: Basis,
+    private readonly access: Access<P>,
+    private readonly basis: Basis,
     private readonly askAnew: () => Promise<Access<P>>,
   ) {}
 
@@ -23,6 +22,11 @@ export class Claim<P extends Need> {
   /** Of what the database has just been asked. */
   static proven(access: AnyAccess): AnyClaim {
     return Claim.remembered(access, READ_ANEW, () => Promise.resolve(access));
+  }
+
+  /** To be called by `audit/ledger.ts` alone, which compares the basis before anything leaves. */
+  static open<P extends Need>({ access, basis }: Claim<P>): Readonly<{ access: Access<P>; basis: Basis }> {
+    return { access, basis };
   }
 
   /** Asks the database, once. Throws what the guards throw: `Unauthorized`, `NotFound`, `Forbidden`, each on record where it must be. */

@@ -1,4 +1,5 @@
 import type { Basis } from '../access/basis.js';
+import { compareStamps } from '../database/stamps.js';
 import { prepared, rows, type Transaction } from '../database/transaction.js';
 import type { AuditEvent, AuditRecord } from './audit-event.js';
 import type { EventList } from './event-list.js';
@@ -12,14 +13,11 @@ export type Entry = Readonly<{ orgId: string; record: AuditRecord; basis: Basis 
 /** What a flush found: the heads that it locked, by organisation, and the stamps as they are now. */
 export type Found = Readonly<{ heads: ReadonlyMap<string, Head>; holds: (basis: Basis) => boolean }>;
 
-type LockedRow = HeadRow & Readonly<{ now: string }>;
-
 // In order, so that two flushes never wait for each other in a circle.
 const HEADS = `
-  select org_id as owner, seq, hash, at, signature, extract(epoch from clock_timestamp()) * 1000 as now
-  from org_chain_heads where org_id = any ($1::uuid[]) order by org_id for update`;
+  select org_id as owner, seq, hash, at, signature from org_chain_heads
+  where org_id = any ($1::uuid[]) order by org_id for update`;
 const LOCK = { skip: prepared(`${HEADS} skip locked`), wait: prepared(HEADS) };
-const STAMPS = prepared('select subject, stamp from stamps where subject = any ($1::uuid[])');
 
 /**
  * Locks the chains of these organisations, or those of them that nobody else holds, and reads the stamps that the entries rest on. The
@@ -32,18 +30,14 @@ export async function findFlush(
   signer: HeadSigner,
   held: 'skip' | 'wait',
 ): Promise<Found> {
-  const subjects = new Set(entries.flatMap(({ basis }) => basis.stamps.map(({ subject }) => subject)));
-  const [locked, stamps] = await Promise.all([
+  const [locked, holds] = await Promise.all([
     lockHeads(tx, orgIds, signer, held),
-    subjects.size === 0 ? [] : rows<{ subject: string; stamp: string }>(tx, STAMPS, [[...subjects]]),
+    compareStamps(
+      tx,
+      entries.map(({ basis }) => basis),
+    ),
   ]);
-  const present = new Map(stamps.map(({ subject, stamp }) => [subject, stamp]));
-  const now = Number(locked[0]?.now ?? Infinity);
-  return {
-    heads: new Map(locked.map((row) => [row.owner, headOf(row)])),
-    holds: ({ stamps: remembered, until }) =>
-      now < until && remembered.every(({ subject, stamp }) => present.get(subject) === stamp),
-  };
+  return { heads: new Map(locked.map((row) => [row.owner, headOf(row)])), holds };
 }
 
 async function lockHeads(
@@ -51,11 +45,11 @@ async function lockHeads(
   orgIds: readonly string[],
   signer: HeadSigner,
   held: 'skip' | 'wait',
-): Promise<LockedRow[]> {
-  const locked = await rows<LockedRow>(tx, LOCK[held], [orgIds]);
+): Promise<HeadRow[]> {
+  const locked = await rows<HeadRow>(tx, LOCK[held], [orgIds]);
   if (locked.length > 0 || held === 'skip') return locked;
   for (const id of orgIds) await beginChain(tx, { kind: 'org', id }, signer);
-  return rows<LockedRow>(tx, LOCK[held], [orgIds]);
+  return rows<HeadRow>(tx, LOCK[held], [orgIds]);
 }
 
 /** The records as the next links of a chain. */

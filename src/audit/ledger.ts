@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { Access, Need } from '../access/access.js';
 import { READ_ANEW, together, type Basis } from '../access/basis.js';
-import type { Claim } from '../access/claim.js';
+import { Claim } from '../access/claim.js';
 import { Database } from '../database/database.js';
 import { sqlStateOf } from '../database/postgres-errors.js';
+import { Outdated } from '../database/stamps.js';
 import { Shares } from '../database/shares.js';
 import { CofferError, Unavailable } from '../errors/errors.js';
 import type { AuditRecord } from './audit-event.js';
@@ -65,10 +66,28 @@ export class Ledger {
     return answer;
   }
 
+  /**
+   * Does a change, whose record stands in its own transaction: with a right that is remembered, if `work` has its transaction expect the
+   * basis of it; when that is outdated, with what the database says now.
+   */
+  async change<P extends Need, T>(
+    claim: Claim<P>,
+    work: (access: Access<P>, basis: Basis) => Promise<T>,
+  ): Promise<T> {
+    const { access, basis } = Claim.open(claim);
+    try {
+      return await work(access, basis);
+    } catch (error) {
+      if (!(error instanceof Outdated)) throw error;
+    }
+    return work(await claim.prove(), READ_ANEW);
+  }
+
   private async attempt<P extends Need, T>(
-    { access, basis }: Claim<P>,
+    claim: Claim<P>,
     work: (access: Access<P>, anew: boolean) => Promise<ReadDone<T>>,
   ): Promise<ReadDone<T> | null> {
+    const { access, basis } = Claim.open(claim);
     let done: ReadDone<T>;
     try {
       done = await work(access, false);

@@ -4,6 +4,7 @@ import { DataSource, type QueryRunner } from 'typeorm';
 import { Unavailable } from '../errors/errors.js';
 import { isRetryable, translateOutage } from './postgres-errors.js';
 import { Shares } from './shares.js';
+import { compareStamps, Outdated, type Expected } from './stamps.js';
 import {
   prepared,
   type OrgTransaction,
@@ -32,11 +33,16 @@ export class Database {
 
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Work on the rows of one organisation. `work` may run again after a deadlock: it must do nothing but database work. */
-  forOrg<T>(orgId: string, work: (tx: OrgTransaction) => Promise<T>): Promise<T> {
+  /**
+   * Work on the rows of one organisation. `work` may run again after a deadlock: it must do nothing but database work. With something
+   * `expected`, nothing is committed and nothing that `work` throws is told unless it holds: `Outdated` is thrown instead.
+   */
+  forOrg<T>(orgId: string, work: (tx: OrgTransaction) => Promise<T>, expected?: Expected): Promise<T> {
     return this.shares.with(orgId, () =>
-      this.inTransaction({ ...TENANT, parameters: ['coffer.org_id', orgId] }, (tx) =>
-        work(tx as OrgTransaction),
+      this.inTransaction(
+        { ...TENANT, parameters: ['coffer.org_id', orgId] },
+        (tx) => work(tx as OrgTransaction),
+        expected,
       ),
     );
   }
@@ -46,9 +52,10 @@ export class Database {
     slug: string,
     work: (tx: OrgTransaction, orgId: string, stamp: string) => Promise<T>,
   ): Promise<T | null> {
-    return this.inTransaction({ ...TENANT_BY_SLUG, parameters: [slug] }, (tx, [found]) =>
-      found === undefined ? Promise.resolve(null) : work(tx as OrgTransaction, found.id, found.stamp ?? ''),
-    );
+    return this.inTransaction({ ...TENANT_BY_SLUG, parameters: [slug] }, async (tx, entered) => {
+      const [found] = await entered;
+      return found === undefined ? null : work(tx as OrgTransaction, found.id, found.stamp ?? '');
+    });
   }
 
   /** Work on the rows of one user: personal tables, and those rows of tenants that are the user's own. */
@@ -116,10 +123,10 @@ export class Database {
     return { total: master.totalCount, idle: master.idleCount, waiting: master.waitingCount };
   }
 
-  private async inTransaction<T>(entry: Entry | null, work: Work<T>): Promise<T> {
+  private async inTransaction<T>(entry: Entry | null, work: Work<T>, expected?: Expected): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.attempt(entry, work);
+        return await this.attempt(entry, work, expected);
       } catch (error) {
         if (attempt < ATTEMPTS && isRetryable(error)) continue;
         throw translateOutage(error);
@@ -127,15 +134,20 @@ export class Database {
     }
   }
 
-  private async attempt<T>(entry: Entry | null, work: Work<T>): Promise<T> {
+  private async attempt<T>(entry: Entry | null, work: Work<T>, expected?: Expected): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
     const client = await connect(runner);
     const deadline = setTimeout(() => cutOff(client), TRANSACTION_DEADLINE_MS);
     try {
-      const entered = await begin(client, entry);
-      const result = await work(runner.manager, entered);
+      // What does not wait for each other's answers flies together: the beginning, the comparison, and the first statement of the work.
+      const entered = begin(client, entry);
+      const held = expected === undefined ? true : holds(runner.manager, expected);
+      const [result] = await Promise.allSettled([work(runner.manager, entered), entered]);
+      await entered;
+      if (!(await held)) throw new Outdated();
+      if (result.status === 'rejected') throw result.reason;
       await client.query('commit');
-      return result;
+      return result.value;
     } catch (error) {
       await rollBack(client);
       throw error;
@@ -149,7 +161,7 @@ export class Database {
 /** The statement that says whose rows a transaction may touch, and whom it found. */
 type Entry = Prepared & Readonly<{ parameters: readonly string[] }>;
 type Entered = readonly Readonly<{ id: string; stamp?: string }>[];
-type Work<T> = (tx: Transaction, entered: Entered) => Promise<T>;
+type Work<T> = (tx: Transaction, entered: Promise<Entered>) => Promise<T>;
 
 // `set local` takes no parameter; the third argument keeps the setting from surviving into the connection's next user.
 const TENANT = prepared('select set_config($1, $2, true) as id');
@@ -185,6 +197,10 @@ export async function orCutOff<T>(
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function holds(tx: Transaction, expected: Expected): Promise<boolean> {
+  return (await compareStamps(tx, [expected]))(expected);
 }
 
 async function connect(runner: QueryRunner): Promise<PoolClient> {

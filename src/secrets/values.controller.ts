@@ -18,17 +18,17 @@ export class ValuesController {
   constructor(private readonly values: ValuesService) {}
 
   @Put('value')
-  @Requires('secrets:set-value', 'secret.value-set', 'Set a secret’s value. It is never echoed.')
+  @Claims('secrets:set-value', 'secret.value-set', 'Set a secret’s value. It is never echoed.')
   @ApiHeader(IF_MATCH)
   @Answers(200, ValueSetView, 'The new version, without its value.')
   @Refuses({ invalid_request: BAD_REQUEST, precondition_failed: STALE })
   set(
-    @Proof() access: Access<'secrets:set-value'>,
+    @Claimed() claim: Claim<'secrets:set-value'>,
     @Param('name') name: string,
     @Body() body: ValueBody,
     @Headers('if-match') ifMatch?: string,
   ): Promise<Tagged<ValueSetView>> {
-    return this.values.set(access, name, body, ifMatch);
+    return this.values.set(claim, name, body, ifMatch);
   }
 
   @Get('value')

@@ -9,7 +9,7 @@ import { Ledger } from '../audit/ledger.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/token.js';
 import { Database } from '../database/database.js';
-import { rows } from '../database/transaction.js';
+import { rows, type OrgTransaction } from '../database/transaction.js';
 import { EnvironmentKeyring } from './environment-keys.js';
 import { requireMatch, requireVersion } from './preconditions.js';
 import { ReadMemory, type ReadState } from './read-memory.js';
@@ -31,29 +31,35 @@ export class ValuesService {
   ) {}
 
   set(
-    access: Access<'secrets:set-value'>,
+    claim: Claim<'secrets:set-value'>,
     name: string,
     body: ValueBody,
     ifMatch: string | undefined,
   ): Promise<Tagged<ValueSetView>> {
-    return this.keyring.with(access, (keys) =>
-      this.database.forOrg(access.org.id, async (tx) => {
-        const revision = await bumpRevision(tx, access);
-        const secret = await findLive(tx, access, name, 'for update');
-        requireMatch(ifMatch, Number(secret.changed_at_revision));
-        requireVersion(body.ifVersion, secret.current_version);
-        const set = await addVersion(
-          tx,
-          access,
-          keys,
-          secret,
-          body.value,
-          revision,
-          this.config.versionsKept,
-        );
-        const resource = { secret: name, version: set.version };
-        await this.audit.record(tx, access.org.id, allowed(access, 'secret.value-set', resource));
-        return new Tagged(set, revision);
+    return this.ledger.change(claim, (access, basis) =>
+      this.keyring.with(access, (keys) => {
+        const write = async (tx: OrgTransaction): Promise<Tagged<ValueSetView>> => {
+          // The environment before the secret: locks are taken in one order. Both statements fly together.
+          const [revision, secret] = await Promise.all([
+            bumpRevision(tx, access),
+            findLive(tx, access, name, 'for update'),
+          ]);
+          requireMatch(ifMatch, Number(secret.changed_at_revision));
+          requireVersion(body.ifVersion, secret.current_version);
+          const set = await addVersion(
+            tx,
+            access,
+            keys,
+            secret,
+            body.value,
+            revision,
+            this.config.versionsKept,
+          );
+          const resource = { secret: name, version: set.version };
+          await this.audit.record(tx, access.org.id, allowed(access, 'secret.value-set', resource));
+          return new Tagged(set, revision);
+        };
+        return this.database.forOrg(access.org.id, write, basis);
       }),
     );
   }

@@ -108,6 +108,16 @@ describe('the architecture', () => {
     expect(makers).toEqual(['src/http/authorize.guard.ts']);
   });
 
+  it('makes claims in the authorize guard alone, and opens them in the ledger alone', () => {
+    const using = (pattern: RegExp) =>
+      sources.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
+    expect(using(/Claim\.(?:remembered|proven)\b/)).toEqual([
+      'src/access/claim.ts',
+      'src/http/authorize.guard.ts',
+    ]);
+    expect(using(/Claim\.open\b/)).toEqual(['src/audit/ledger.ts']);
+  });
+
   it('reveals plaintexts only where they are sealed, checked or sent to somebody whose right is proven', () => {
     const revealing = sources.filter(({ text }) => text.includes('.reveal()')).map(({ path }) => path);
     expect(revealing).toEqual([

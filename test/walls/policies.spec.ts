@@ -74,6 +74,28 @@ describe('the first wall: every route says who may use it', () => {
     expect(problemsOf(routeTaking(permission))).toHaveLength(errors);
   });
 
+  it.each([
+    ['a claim to the same permission', 'Claim', "'secrets:read'", 0],
+    ['a claim to another permission', 'Claim', "'secrets:set-value'", 1],
+    ['a proof, which nobody has given yet', 'Access', "'secrets:read'", 1],
+  ])('compiles a route that may be answered from memory and takes %s: %s', (_, kind, permission, errors) => {
+    const source = routeTaking(permission)
+      .replaceAll('Requires', 'Claims')
+      .replaceAll('Proof', 'Claimed')
+      .replace('access: Access<', `claim: ${kind}<`)
+      .replace('return access', 'return claim')
+
+      .replace('export class', "import type { Claim } from '../../src/access/claim.js';\nexport class");
+    expect(problemsOf(source)).toHaveLength(errors);
+  });
+
+  it('does not compile a route whose method takes a claim where a proof is needed', () => {
+    const source = routeTaking("'secrets:read'")
+      .replace('access: Access<', 'access: Claim<')
+      .replace('export class', "import type { Claim } from '../../src/access/claim.js';\nexport class");
+    expect(problemsOf(source)).toHaveLength(1);
+  });
+
   it('does not compile a route whose method takes no proof', () => {
     const source = routeTaking("'secrets:read'").replace(/@Proof\(\) access: Access<.*>/, 'access: string');
     expect(problemsOf(source)).toEqual([expect.stringContaining("not assignable to type 'Proven")]);

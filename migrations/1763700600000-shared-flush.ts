@@ -59,8 +59,9 @@ const POLICIES = `
   create function coffer_org_ids() returns uuid[] language sql stable parallel safe
     return string_to_array(nullif(current_setting('coffer.org_ids', true), ''), ',')::uuid[];
 
-  create policy flush on org_events for insert with check (org_id = any ((select coffer_org_ids())::uuid[]));
-  create policy flush on org_event_lists for insert with check (org_id = any ((select coffer_org_ids())::uuid[]));
+  create policy flush_select on org_events for select using (org_id = any ((select coffer_org_ids())::uuid[]));
+  create policy flush_insert on org_events for insert with check (org_id = any ((select coffer_org_ids())::uuid[]));
+  create policy flush_insert on org_event_lists for insert with check (org_id = any ((select coffer_org_ids())::uuid[]));
   create policy flush_select on org_chain_heads for select using (org_id = any ((select coffer_org_ids())::uuid[]));
   create policy flush_insert on org_chain_heads for insert with check (org_id = any ((select coffer_org_ids())::uuid[]));
   create policy flush_update on org_chain_heads for update using (org_id = any ((select coffer_org_ids())::uuid[]));

@@ -8,10 +8,20 @@ import { link, type Head, type Link } from './hash-chain.js';
 import type { HeadSigner } from './head-signer.js';
 
 /** A read that waits for its record. */
-export type Entry = Readonly<{ orgId: string; record: AuditRecord; basis: Basis }>;
+export type Entry = Readonly<{
+  orgId: string;
+  record: AuditRecord;
+  basis: Basis;
+  /** As which link it was sent in a flight whose end nobody saw; null when that was never the case. */
+  sent: Link | null;
+}>;
 
-/** What a flush found: the heads that it locked, by organisation, and the stamps as they are now. */
-export type Found = Readonly<{ heads: ReadonlyMap<string, Head>; holds: (basis: Basis) => boolean }>;
+/** What a flush found: the heads that it locked, by organisation, whether a basis holds, and whether what was sent before is there. */
+export type Found = Readonly<{
+  heads: ReadonlyMap<string, Head>;
+  holds: (basis: Basis) => boolean;
+  isThere: (entry: Entry) => boolean;
+}>;
 
 // In order, so that two flushes never wait for each other in a circle.
 const HEADS = `
@@ -30,14 +40,29 @@ export async function findFlush(
   signer: HeadSigner,
   held: 'skip' | 'wait',
 ): Promise<Found> {
-  const [locked, holds] = await Promise.all([
+  const [locked, holds, isThere] = await Promise.all([
     lockHeads(tx, orgIds, signer, held),
     compareStamps(
       tx,
       entries.map(({ basis }) => basis),
     ),
+    findSent(tx, entries),
   ]);
-  return { heads: new Map(locked.map((row) => [row.owner, headOf(row)])), holds };
+  return { heads: new Map(locked.map((row) => [row.owner, headOf(row)])), holds, isThere };
+}
+
+/** Looked for behind the lock of the chain: whoever sent it has ended by then, one way or the other. */
+async function findSent(tx: Transaction, entries: readonly Entry[]): Promise<(entry: Entry) => boolean> {
+  const sent = entries.filter((entry) => entry.sent !== null);
+  if (sent.length === 0) return () => false;
+  const found = await rows<{ org_id: string; hash: Buffer }>(
+    tx,
+    `select org_id, hash from org_events e join unnest($1::uuid[], $2::bigint[]) as s (owner, number)
+     on e.org_id = s.owner and e.seq = s.number`,
+    [sent.map(({ orgId }) => orgId), sent.map((entry) => entry.sent?.seq)],
+  );
+  const hashes = new Set(found.map(({ org_id: orgId, hash }) => `${orgId}/${hash.toString('hex')}`));
+  return (entry) => entry.sent !== null && hashes.has(`${entry.orgId}/${entry.sent.hash}`);
 }
 
 async function lockHeads(

@@ -3,7 +3,6 @@ import type { Access, Need } from '../access/access.js';
 import { READ_ANEW, together, type Basis } from '../access/basis.js';
 import { Claim } from '../access/claim.js';
 import { Database } from '../database/database.js';
-import { sqlStateOf } from '../database/postgres-errors.js';
 import { Outdated } from '../database/stamps.js';
 import { Shares } from '../database/shares.js';
 import { CofferError, Unavailable } from '../errors/errors.js';
@@ -11,6 +10,7 @@ import type { AuditRecord } from './audit-event.js';
 import { Audit, RECORD_DEADLINE_MS } from './audit.js';
 import { additionOf, type Addition } from './event-rows.js';
 import { additionTo, findFlush, type Entry, type Found } from './flush.js';
+import type { Link } from './hash-chain.js';
 import { HeadSigner } from './head-signer.js';
 import { Lane } from './lane.js';
 
@@ -101,7 +101,7 @@ export class Ledger {
   /** Resolves with whether the basis held; then the record is durable, else there is none. Throws `Unavailable`. */
   private settle(orgId: string, record: AuditRecord, basis: Basis): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = { orgId, record, basis, since: Date.now(), resolve, reject };
+      const waiting: Waiting = { orgId, record, basis, sent: null, since: Date.now(), resolve, reject };
       this.pending.add(waiting);
       this.sweeper ??= setInterval(() => {
         this.sweep();
@@ -135,10 +135,10 @@ export class Ledger {
       const { heads } = await this.flush(orgIds, all, PATIENCE_MS, 'skip');
       for (const one of all) if (!heads.has(one.orgId)) this.ownLane(one.orgId).add(one);
     } catch (error) {
+      // Whose fault it was shows when each organisation is on its own. What could not even begin is nobody's.
       for (const one of all) {
-        // What the server refused was not committed: whose fault it was shows when each organisation is on its own.
-        if (isRefusal(error)) this.ownLane(one.orgId).add(one);
-        else this.fail(one, error);
+        if (error instanceof CofferError) this.fail(one, error);
+        else this.ownLane(one.orgId).add(one);
       }
     }
   }
@@ -167,7 +167,7 @@ export class Ledger {
       orgIds,
       patienceMs,
       (tx) => findFlush(tx, orgIds, open, this.signer, held),
-      ({ heads, holds }) => {
+      ({ heads, holds, isThere }) => {
         const at = new Date().toISOString();
         const additions: Addition[] = [];
         for (const [orgId, ofOrg] of byOrg(open)) {
@@ -179,13 +179,16 @@ export class Ledger {
           }
           const holding: Waiting[] = [];
           for (const one of ofOrg) {
-            if (holds(one.basis)) holding.push(one);
+            if (isThere(one)) recorded.push(one);
+            else if (holds(one.basis)) holding.push(one);
             else this.finish(one, false);
           }
           if (holding.length === 0) continue;
           recorded.push(...holding);
           const records = holding.map(({ record }) => record);
-          additions.push(additionTo(orgId, head, records, at, this.signer));
+          const addition = additionTo(orgId, head, records, at, this.signer);
+          for (const [index, one] of holding.entries()) one.sent = addition.events[index] ?? null;
+          additions.push(addition);
         }
         return additions.length === 0 ? null : additionOf('org', at, additions);
       },
@@ -218,8 +221,12 @@ export class Ledger {
   }
 }
 
-type Waiting = Entry &
-  Readonly<{ since: number; resolve: (held: boolean) => void; reject: (error: Error) => void }>;
+type Waiting = Entry & {
+  sent: Link | null;
+  readonly since: number;
+  readonly resolve: (held: boolean) => void;
+  readonly reject: (error: Error) => void;
+};
 
 function byOrg(all: readonly Waiting[]): Map<string, Waiting[]> {
   const found = new Map<string, Waiting[]>();
@@ -229,10 +236,4 @@ function byOrg(all: readonly Waiting[]): Map<string, Waiting[]> {
     else ofOrg.push(one);
   }
   return found;
-}
-
-/** Whether the server said no, and the connection was there to hear it. */
-function isRefusal(error: unknown): boolean {
-  const code = sqlStateOf(error);
-  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P|53)/.test(code);
 }

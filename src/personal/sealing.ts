@@ -1,10 +1,10 @@
 import type { DataKeys } from '../crypto/data-key.js';
-import type { Place } from '../crypto/envelope.js';
+import { personalMaskPlace, personalValuePlace, type PersonalPlace } from '../crypto/places.js';
 import { Plaintext } from '../crypto/plaintext.js';
 import { maskOf } from './mask.js';
 
-/** Which value of which secret of which user: nothing sealed for one of them opens as another. */
-export type ValuePlace = Readonly<{ userId: string; secretId: string; version: number }>;
+/** Nothing sealed for one of them opens as another. */
+export type ValuePlace = PersonalPlace;
 
 export type SealedValue = Readonly<{ keyId: string; value: Buffer; mask: Buffer; bytes: number }>;
 
@@ -12,20 +12,16 @@ export type SealedValue = Readonly<{ keyId: string; value: Buffer; mask: Buffer;
 export function sealed(keys: DataKeys, place: ValuePlace, value: Plaintext): SealedValue {
   return {
     keyId: keys.currentId,
-    value: keys.seal(placeOf('personal-value', place), value),
-    mask: keys.seal(placeOf('personal-mask', place), new Plaintext(maskOf(value.reveal()))),
+    value: keys.seal(personalValuePlace(place), value),
+    mask: keys.seal(personalMaskPlace(place), new Plaintext(maskOf(value.reveal()))),
     bytes: Buffer.byteLength(value.reveal(), 'utf8'),
   };
 }
 
 export function openValue(keys: DataKeys, place: ValuePlace, bytes: Uint8Array): Plaintext {
-  return keys.open(placeOf('personal-value', place), bytes);
+  return keys.open(personalValuePlace(place), bytes);
 }
 
 export function openMask(keys: DataKeys, place: ValuePlace, bytes: Uint8Array): Plaintext {
-  return keys.open(placeOf('personal-mask', place), bytes);
-}
-
-function placeOf(purpose: 'personal-value' | 'personal-mask', place: ValuePlace): Place {
-  return { purpose, path: [place.userId, place.secretId, place.version] };
+  return keys.open(personalMaskPlace(place), bytes);
 }

@@ -3,6 +3,7 @@ import type { AnyAccess } from '../access/access.js';
 import type { DataKeys } from '../crypto/data-key.js';
 import type { Place } from '../crypto/envelope.js';
 import { Keyring } from '../crypto/keyring.js';
+import { versionPlace } from '../crypto/places.js';
 import type { Plaintext } from '../crypto/plaintext.js';
 
 /** The keys of one environment and of its project, for as long as a piece of work lasts. */
@@ -32,7 +33,7 @@ export class EnvironmentKeys {
   }
 
   private place(secretId: string, version: number): Place {
-    return { purpose: 'value', path: [this.orgId, this.environmentId, secretId, version] };
+    return versionPlace({ orgId: this.orgId, environmentId: this.environmentId, secretId, version });
   }
 }
 

@@ -9,11 +9,19 @@ export function freshKey(): { id: string; bytes: Uint8Array } {
   return { id: randomUUID(), bytes: randomBytes(KEY_BYTES) };
 }
 
+/** Sealed bytes name a key that is not among those that were lent: they are broken, or their owner was given a new key meanwhile. */
+export class KeyUnknown extends SealBroken {
+  constructor(readonly lent: DataKeys) {
+    super('they name a data key that is not their owner’s');
+  }
+}
+
 /** The unwrapped data keys of one owner, for as long as a lease of the keyring lasts. */
 export class DataKeys {
   readonly #keys: Map<string, Uint8Array>;
   readonly #current: string;
   #fingerprintKey: Buffer | null = null;
+  #hasSealed = false;
 
   constructor(keys: Map<string, Uint8Array>, current: string) {
     this.#keys = keys;
@@ -25,12 +33,29 @@ export class DataKeys {
     return this.#current;
   }
 
+  /** Whether anything was sealed with them, so that a row may be on its way that names the current one. */
+  get hasSealed(): boolean {
+    return this.#hasSealed;
+  }
+
   seal(place: Place, value: Plaintext): Buffer {
+    this.#hasSealed = true;
     return seal(this.key(this.#current), this.#current, place, Buffer.from(value.reveal(), 'utf8'));
   }
 
   open(place: Place, sealed: Uint8Array): Plaintext {
     return new Plaintext(open(this.key(keyIdOf(sealed)), place, sealed).toString('utf8'));
+  }
+
+  /** The same value for the same place under the current key. Nobody sees it on the way, and it is never a text. */
+  reseal(place: Place, sealed: Uint8Array): Buffer {
+    this.#hasSealed = true;
+    const content = open(this.key(keyIdOf(sealed)), place, sealed);
+    try {
+      return seal(this.key(this.#current), this.#current, place, content);
+    } finally {
+      content.fill(0);
+    }
   }
 
   /** A keyed digest for comparing two values without reading them: HMAC-SHA-256 under a key derived for this alone. */
@@ -51,7 +76,7 @@ export class DataKeys {
 
   private key(id: string): Uint8Array {
     const key = this.#keys.get(id);
-    if (key === undefined) throw new SealBroken('they name a data key that is not their owner’s');
+    if (key === undefined) throw new KeyUnknown(this);
     return key;
   }
 }

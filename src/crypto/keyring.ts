@@ -3,13 +3,19 @@ import { Database } from '../database/database.js';
 import { breaksForeignKey } from '../database/postgres-errors.js';
 import { rows, type UserTransaction } from '../database/transaction.js';
 import { CofferError, NotFound, Unavailable } from '../errors/errors.js';
-import { DataKeys, freshKey, type NewDataKey } from './data-key.js';
+import { DataKeys, freshKey, KeyUnknown, type NewDataKey } from './data-key.js';
 import { SealBroken } from './envelope.js';
 import { KEY_PROVIDER, type KeyProvider } from './key-provider.js';
 import { Leases } from './leases.js';
 
 const CACHED_OWNERS = 10_000;
 const CACHE_MS = 5 * 60_000;
+
+/** The constraints that keep a row from naming a data key that was destroyed. They are checked at the commit. */
+const NAMES_ITS_KEY = [
+  'secret_versions_org_id_data_key_id_fkey',
+  'personal_secrets_user_id_data_key_id_fkey',
+];
 
 /** An environment's data keys, or a project's own (from which its fingerprints come) when there is no environment. */
 export type EnvironmentKeyOwner = Readonly<{
@@ -52,9 +58,12 @@ export class Keyring implements OnApplicationShutdown {
     }
   }
 
-  /** Lends the owner's keys to `work`. May call a KMS before `work` begins, so the transaction belongs inside `work`. */
+  /**
+   * Lends the owner's keys to `work`. May call a KMS before `work` begins, so the transaction belongs inside `work`. It runs again when it
+   * failed because the keys were rotated since they were read: it must do nothing but such a transaction.
+   */
   with<T>(owner: KeyOwner, work: (keys: DataKeys) => Promise<T>): Promise<T> {
-    return this.leases.with(nameOf(owner), () => this.load(owner), work);
+    return this.leases.with(nameOf(owner), () => this.load(owner), work, isOutdated);
   }
 
   /** How many owners' keys are in memory. */
@@ -121,6 +130,12 @@ export class Keyring implements OnApplicationShutdown {
       throw new Unavailable('keys', error);
     }
   }
+}
+
+/** A value that is sealed under a newer key, or a row that was sealed under one that has been destroyed. */
+function isOutdated(failure: unknown, keys: DataKeys): boolean {
+  if (failure instanceof KeyUnknown) return failure.lent === keys;
+  return keys.hasSealed && breaksForeignKey(failure, NAMES_ITS_KEY);
 }
 
 function userKeys(tx: UserTransaction, owner: UserKeyOwner): Promise<StoredKey[]> {

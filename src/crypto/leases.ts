@@ -1,3 +1,6 @@
+/** The first again may meet what somebody else began to load before the change. */
+const ATTEMPTS = 3;
+
 /**
  * A bounded memory of things that must be destroyed when they are forgotten, and not while they are in use. Each is loaded once, however
  * many ask for it at the same time, kept until its time is over or a newer one needs its place, and destroyed when its last user is done.
@@ -11,14 +14,31 @@ export class Leases<T> {
     private readonly destroy: (thing: T) => void,
   ) {}
 
-  async with<R>(name: string, load: () => Promise<T>, work: (thing: T) => Promise<R>): Promise<R> {
-    const entry = this.take(name, load);
-    entry.users += 1;
-    try {
-      return await work(await entry.thing);
-    } finally {
-      entry.users -= 1;
-      this.settle(entry);
+  /**
+   * Where `isOutdated` says of a failure that it came from what was remembered, that is forgotten and the work is done once more with what
+   * is there now. It must have left nothing behind: a transaction that was rolled back has not.
+   */
+  async with<R>(
+    name: string,
+    load: () => Promise<T>,
+    work: (thing: T) => Promise<R>,
+    isOutdated: (failure: unknown, thing: T) => boolean = () => false,
+  ): Promise<R> {
+    for (let attempt = 1; ; attempt += 1) {
+      const entry = this.take(name, load);
+      entry.users += 1;
+      try {
+        const thing = await entry.thing;
+        try {
+          return await work(thing);
+        } catch (failure) {
+          if (attempt === ATTEMPTS || !isOutdated(failure, thing)) throw failure;
+          if (this.entries.get(name) === entry) this.drop(name);
+        }
+      } finally {
+        entry.users -= 1;
+        this.settle(entry);
+      }
     }
   }
 

@@ -24,9 +24,11 @@ export function breaksUnique(error: unknown, constraint: string): boolean {
   return refusal?.code === '23505' && refusal.constraint === constraint;
 }
 
-/** Whether a row that this one points to is gone. */
-export function breaksForeignKey(error: unknown): boolean {
-  return refusalOf(error)?.code === '23503';
+/** Whether a row that this one points to is gone; only by one of these constraints, when they are named. */
+export function breaksForeignKey(error: unknown, constraints?: readonly string[]): boolean {
+  const refusal = refusalOf(error);
+  if (refusal?.code !== '23503') return false;
+  return constraints === undefined || constraints.includes(refusal.constraint ?? '');
 }
 
 /** Deadlock or serialisation failure: the same work can simply be done once more. */

@@ -55,11 +55,11 @@ const COLUMNS =
 
 /** Keeps the user's other writers out until the commit, so that the limits hold for all of them together. */
 export async function lockStore(tx: UserTransaction, userId: string): Promise<void> {
-  const row = await firstRow<{ id: string }>(
-    tx,
-    'select id from user_data_keys where user_id = $1 and retired_at is null for no key update',
-    [userId],
-  );
+  const lock = 'select id from user_data_keys where user_id = $1 and retired_at is null for no key update';
+  // Whoever waited for a rotation waited for a row that is retired now: the present one is found by asking again.
+  const row =
+    (await firstRow<{ id: string }>(tx, lock, [userId])) ??
+    (await firstRow<{ id: string }>(tx, lock, [userId]));
   // The user was deleted a moment ago, and the key with them.
   if (row === undefined) throw new NotFound();
 }

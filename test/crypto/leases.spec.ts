@@ -78,4 +78,39 @@ describe('leases', () => {
     await expect(failing).rejects.toThrow('no');
     await expect(use('a')).resolves.toMatchObject({ name: 'a' });
   });
+
+  it('do the work again with what is there now, when its failure came from what was remembered', async () => {
+    const { leases, loads, load, things } = memory(10);
+    const work = (thing: Thing): Promise<string> =>
+      thing === things[0] ? Promise.reject(new Error('old')) : Promise.resolve('done');
+    await expect(leases.with('a', load('a'), work, () => true)).resolves.toBe('done');
+    expect(loads).toEqual(['a', 'a']);
+    await settled();
+    expect(things.map(({ destroyed }) => destroyed)).toEqual([true, false]);
+  });
+
+  it('keep what is remembered when a failure has another cause', async () => {
+    const { leases, loads, load, use } = memory(10);
+    const failing = leases.with(
+      'a',
+      load('a'),
+      () => Promise.reject(new Error('no')),
+      () => false,
+    );
+    await expect(failing).rejects.toThrow('no');
+    await use('a');
+    expect(loads).toEqual(['a']);
+  });
+
+  it('give up on what fails again and again', async () => {
+    const { leases, loads, load } = memory(10);
+    const failing = leases.with(
+      'a',
+      load('a'),
+      () => Promise.reject(new Error('broken')),
+      () => true,
+    );
+    await expect(failing).rejects.toThrow('broken');
+    expect(loads).toEqual(['a', 'a', 'a']);
+  });
 });

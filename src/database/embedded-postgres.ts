@@ -126,15 +126,18 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     await forgetOwner(cluster);
   }
 
-  const urlOf = (database: string) =>
-    `postgresql://${SUPERUSER}:${password}@127.0.0.1:${String(port)}/${database}`;
   try {
-    await ensureDatabase(urlOf('postgres'));
+    await ensureDatabase(urlOf(password, port, 'postgres'));
   } catch (error) {
     await stop();
     throw error;
   }
-  return { url: urlOf(DATABASE), stop: () => (stopped ??= stop()) };
+  return { url: urlOf(password, port), stop: () => (stopped ??= stop()) };
+}
+
+/** The superuser's address of the database, on loopback. */
+export function urlOf(password: string, port: number, database = DATABASE): string {
+  return `postgresql://${SUPERUSER}:${password}@127.0.0.1:${String(port)}/${database}`;
 }
 
 async function prepare(dataDir: string): Promise<void> {

@@ -55,5 +55,8 @@ async function runMigrations(url: string): Promise<string[]> {
   }
 }
 
+/** What a database at this version has run, in order. */
+export const MIGRATION_NAMES: readonly string[] = MIGRATIONS.map(({ name }) => name);
+
 /** Whether a database stands exactly where this version expects it; asked by `/readyz`. */
-export const LATEST_MIGRATION = MIGRATIONS.map((migration) => migration.name).at(-1) ?? '';
+export const LATEST_MIGRATION = MIGRATION_NAMES.at(-1) ?? '';

@@ -1,5 +1,6 @@
 import type { CommandSpec, GroupSpec } from '../command.js';
 import { accountCommands } from './account.js';
+import { adminCommands } from './admin.js';
 import { auditCommands } from './audit.js';
 import { completionCommand } from './completion.js';
 import { memberCommands, roleCommands } from './members.js';
@@ -28,5 +29,6 @@ export const COMMANDS: readonly (CommandSpec | GroupSpec)[] = [
   tokenCommands,
   trustCommands,
   ...auditCommands,
+  adminCommands,
   completionCommand(() => COMMANDS),
 ];

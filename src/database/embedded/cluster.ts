@@ -112,12 +112,18 @@ export async function ownerSetting(): Promise<string> {
   return `${String(process.pid)}-${(await identityOf(process.pid)) ?? 'unknown'}`;
 }
 
+/** The living process that serves this cluster, or null. */
+export async function servedBy(cluster: Cluster): Promise<number | null> {
+  const match = OWNER.exec(await readOrEmpty(join(cluster.data, 'postmaster.opts')));
+  if (match === null) return null;
+  const pid = Number(match[1]);
+  return (await identityOf(pid)) === match[2] ? pid : null;
+}
+
 /** Throws when a living process serves this cluster. */
 export async function refuseIfOwned(cluster: Cluster): Promise<void> {
-  const match = OWNER.exec(await readOrEmpty(join(cluster.data, 'postmaster.opts')));
-  if (match === null) return;
-  const pid = Number(match[1]);
-  if ((await identityOf(pid)) === match[2]) {
+  const pid = await servedBy(cluster);
+  if (pid !== null) {
     throw new EmbeddedPostgresError(
       `The data in ${cluster.home} is in use by process ${String(pid)}. Stop that one first, or give this one a directory of its own with COFFER_DATA_DIR.`,
     );
@@ -177,8 +183,18 @@ async function lockHolder(cluster: Cluster): Promise<number | null> {
 }
 
 export async function isReady(cluster: Cluster, pid: number): Promise<boolean> {
-  const lines = (await readOrEmpty(join(cluster.data, 'postmaster.pid'))).split('\n');
+  const lines = await linesOfLock(cluster);
   return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
+}
+
+/** The port of the server that runs on this cluster, or null while it does not answer yet. */
+export async function readyPort(cluster: Cluster): Promise<number | null> {
+  const lines = await linesOfLock(cluster);
+  return lines[7]?.trim() === 'ready' ? Number(lines[3]) : null;
+}
+
+async function linesOfLock(cluster: Cluster): Promise<readonly string[]> {
+  return (await readOrEmpty(join(cluster.data, 'postmaster.pid'))).split('\n');
 }
 
 async function removeUnfinished(dataDir: string): Promise<void> {

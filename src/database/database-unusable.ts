@@ -24,6 +24,19 @@ export class DatabaseUnusable extends Error {
     );
   }
 
+  static withoutOwner(error: unknown): Error {
+    return new DatabaseUnusable(
+      'This login does not own the tables, so it cannot be sure to see every row. Name the one that does in COFFER_MIGRATION_DATABASE_URL.',
+      { cause: error },
+    );
+  }
+
+  static hidesRows(table: string): Error {
+    return new DatabaseUnusable(
+      `Row-level security may hide rows of the table ${table} from this login. Use a superuser's, or one with BYPASSRLS, in COFFER_MIGRATION_DATABASE_URL.`,
+    );
+  }
+
   /** Errors of PostgreSQL and of the network name logins, databases and addresses, never a password. */
   private static because(error: unknown): Error {
     return new DatabaseUnusable(`The database cannot be used: ${reason(error)}.`, { cause: error });

@@ -15,8 +15,11 @@ export function failureOf(error: unknown): unknown {
   if (error instanceof Failure) return error;
   if (error instanceof ConfigError) return new Failure(EXIT.configuration, error.message);
   if (error instanceof EmbeddedPostgresError) return new Failure(EXIT.unreachable, error.message);
-  if (error instanceof DatabaseUnusable)
-    return new Failure(exitCodeOf(error.cause, EXIT.unreachable), error.message);
+  if (error instanceof DatabaseUnusable) {
+    // Without a cause it is our own judgement of the login or of its role.
+    const otherwise = error.cause === undefined ? EXIT.configuration : EXIT.unreachable;
+    return new Failure(exitCodeOf(error.cause, otherwise), error.message);
+  }
   if (error instanceof CofferError) return ofCoffer(error);
   const state = sqlStateOf(error);
   if (state !== undefined && error instanceof Error)

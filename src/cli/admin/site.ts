@@ -17,10 +17,18 @@ export type Site = Readonly<{
   migrationUrl: string;
 }>;
 
+export function settings(): Config {
+  try {
+    return readSettings();
+  } catch (error) {
+    throw failureOf(error);
+  }
+}
+
 /** `missing` says whether an embedded database that is not there yet is made. Everything that goes wrong comes out as a `Failure`. */
 export async function atSite<T>(missing: 'made' | 'refused', work: (site: Site) => Promise<T>): Promise<T> {
   try {
-    const config = readSettings();
+    const config = settings();
     if (config.database !== null) return await work({ config, ...config.database });
     if (missing === 'refused' && !(await hasEmbeddedPostgres(config.dataDir))) throw noDatabase(config);
     const embedded = await joinEmbeddedPostgres(config.dataDir);

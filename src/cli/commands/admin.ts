@@ -18,5 +18,26 @@ export const adminCommands: GroupSpec = {
       ],
       run: async (call) => (await import('../admin/migrate.js')).migrate(call),
     },
+    {
+      usage: 'backup <file>',
+      summary: 'write the whole database into one file, as it is at one moment',
+      details: `The file appears whole or not at all, readable for its owner alone; “-” writes to stdout. Values and keys are in it as they are in the database: sealed. The root key is not: keep a copy of it elsewhere.\n\n${WHERE}`,
+      asks: 'nobody',
+      json: true,
+      examples: [
+        'coffer admin backup coffer-2030-01-31.backup',
+        'coffer admin backup - | gzip > coffer.backup.gz',
+      ],
+      run: async (call) => (await import('../admin/backup.js')).backup(call),
+    },
+    {
+      usage: 'restore <file>',
+      summary: 'load a backup into an empty database',
+      details: `All of it or nothing. A damaged file, one of another version, one that belongs to another root key, and a database that is not empty are refused before anything is touched. No service may run on that database yet.\n\n${WHERE}`,
+      asks: 'nobody',
+      json: true,
+      examples: ['COFFER_DATA_DIR=/srv/coffer-new coffer admin restore coffer-2030-01-31.backup'],
+      run: async (call) => (await import('../admin/restore.js')).restore(call),
+    },
   ],
 };

@@ -50,7 +50,7 @@ export class Keyring implements OnApplicationShutdown {
   async make(owner: KeyOwner): Promise<NewDataKey> {
     const { id, bytes } = freshKey();
     try {
-      return { id, wrapped: await this.provider.wrap(bytes, contextOf(owner, id)) };
+      return { id, wrapped: await this.provider.wrap(bytes, wrappingContext(owner, id)) };
     } catch (error) {
       throw new Unavailable('keys', error);
     } finally {
@@ -122,7 +122,8 @@ export class Keyring implements OnApplicationShutdown {
   private async unwrapAll(owner: KeyOwner, stored: readonly StoredKey[]): Promise<Map<string, Uint8Array>> {
     try {
       const pairs = stored.map(
-        async (key) => [key.id, await this.provider.unwrap(key.wrapped, contextOf(owner, key.id))] as const,
+        async (key) =>
+          [key.id, await this.provider.unwrap(key.wrapped, wrappingContext(owner, key.id))] as const,
       );
       return new Map(await Promise.all(pairs));
     } catch (error) {
@@ -152,6 +153,6 @@ function nameOf(owner: KeyOwner): string {
 }
 
 /** Bound into the wrapped key: in another owner's row it does not unwrap. */
-function contextOf(owner: KeyOwner, keyId: string): string {
+export function wrappingContext(owner: KeyOwner, keyId: string): string {
   return `${nameOf(owner)}/${keyId}`;
 }

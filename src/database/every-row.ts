@@ -13,8 +13,11 @@ export type Tenants = Readonly<{ orgs: readonly string[]; users: readonly string
 const LOCK_TIMEOUT_MS = 300;
 const ATTEMPTS = 40;
 
-/** Trails outlive their organisations and users: no foreign key holds them, the heads of their chains list them. */
-const TRAILS = ['org_events', 'org_chain_heads', 'user_events', 'user_chain_heads'];
+/**
+ * Tables whose tenants no foreign key holds to be known. Trails outlive their organisations and users; the heads of their chains list them.
+ */
+const ROOTS = ['organisations', 'org_chain_heads', 'user_chain_heads'];
+const LISTED = [...ROOTS, 'org_events', 'user_events'];
 
 /** Whether row-level security does not bind this login at all: a superuser, or one with BYPASSRLS. */
 export async function isUnbound(owner: OwnerConnection): Promise<boolean> {
@@ -29,13 +32,14 @@ export async function isUnbound(owner: OwnerConnection): Promise<boolean> {
  * force of the policies for the blink of an eye and takes that back: nobody else ever sees a table without it, since until then they wait.
  */
 export async function tenantsOf(owner: OwnerConnection): Promise<Tenants> {
-  if (await isUnbound(owner)) return readTenants(owner);
+  if (await isUnbound(owner))
+    return readTenants(owner, [ownersIn('org_events', 'org_id'), ownersIn('user_events', 'user_id')]);
   for (let attempt = 1; ; attempt += 1) {
     await owner.rows('savepoint unforced');
     try {
       await owner.rows(`set local lock_timeout = ${String(LOCK_TIMEOUT_MS)}`);
       for (const table of ROOTS) await owner.rows(`alter table ${table} no force row level security`);
-      return await readTenants(owner);
+      return await readTenants(owner, ['', '']);
     } catch (error) {
       if (sqlStateOf(error) === '42501') throw DatabaseUnusable.withoutOwner(error);
       if (sqlStateOf(error) !== '55P03' || attempt === ATTEMPTS) throw error;
@@ -46,17 +50,31 @@ export async function tenantsOf(owner: OwnerConnection): Promise<Tenants> {
   }
 }
 
-const ROOTS = ['organisations', 'org_chain_heads', 'user_chain_heads'];
-
-async function readTenants(owner: OwnerConnection): Promise<Tenants> {
+async function readTenants(
+  owner: OwnerConnection,
+  [moreOrgs, moreUsers]: [string, string],
+): Promise<Tenants> {
   const ids = async (statement: string): Promise<string[]> =>
     (await owner.rows<{ id: string }>(statement)).map(({ id }) => id);
   return {
     orgs: await ids(
-      'select org_id as id from organisations union select org_id from org_slugs union select org_id from org_chain_heads order by 1',
+      `select org_id as id from organisations union select org_id from org_slugs union select org_id from org_chain_heads ${moreOrgs} order by 1`,
     ),
-    users: await ids('select id from users union select user_id from user_chain_heads order by 1'),
+    users: await ids(
+      `select id from users union select user_id from user_chain_heads ${moreUsers} order by 1`,
+    ),
   };
+}
+
+/** Those of trails whose heads are gone: from one owner to the next in the index, so that a large table costs no more than a small one. */
+function ownersIn(table: string, column: string): string {
+  return `union select id from (
+    with recursive owners as (
+      (select ${column} as id from ${table} order by ${column} limit 1)
+      union all
+      select (select t.${column} from ${table} t where t.${column} > owners.id order by t.${column} limit 1)
+      from owners where owners.id is not null
+    ) select id from owners where id is not null) as of_trails`;
 }
 
 /** A statement for `copy … to stdout`, and whose rows the transaction must be told to show before it. */
@@ -78,7 +96,7 @@ export function* portionsOf(table: Table, tenants: Tenants, unbound: boolean): G
     return;
   }
   const { name, tenant } = table;
-  if (tenant === null || !(table.namesTenant || TRAILS.includes(name)))
+  if (tenant === null || !(table.namesTenant || LISTED.includes(name)))
     throw DatabaseUnusable.hidesRows(name);
   const columns = table.columns.map(quoted).join(', ');
   for (const id of tenant === 'org_id' ? tenants.orgs : tenants.users) {

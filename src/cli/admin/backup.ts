@@ -9,6 +9,7 @@ import { withProgress } from '../progress.js';
 import { print, printJson, say } from '../terminal.js';
 import { version } from '../version.js';
 import { BackupWriter } from './backup-file.js';
+import { failureOf } from './failure-of.js';
 import { asOwner, atSite, migrationsIn } from './site.js';
 
 /** How PostgreSQL writes and reads text, whatever the database's own settings are. */
@@ -29,7 +30,7 @@ export async function backup(call: Call): Promise<void> {
     asOwner(site, (owner) =>
       withProgress('Backing up', (tell) =>
         owner.inTransaction('isolation level repeatable read', () =>
-          write(file, piecesOf(owner, writer, tell)),
+          write(file, toldAsFailures(piecesOf(owner, writer, tell))),
         ),
       ),
     ),
@@ -40,6 +41,15 @@ export async function backup(call: Call): Promise<void> {
   say(
     `Wrote ${String(rows)} rows of ${String(tables)} tables${file === '-' ? '' : ` to ${file}`} (${bytes.toLocaleString('en')} bytes).\nThe root key is not in it: keep a copy of that elsewhere. Without it nobody can read what the backup holds.`,
   );
+}
+
+/** What the database says is no trouble with the file. */
+async function* toldAsFailures(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* pieces;
+  } catch (error) {
+    throw failureOf(error);
+  }
 }
 
 async function write(file: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {

@@ -1,4 +1,4 @@
-import { hashOf } from '../../audit/hash-chain.js';
+import { hashOf, type Link } from '../../audit/hash-chain.js';
 import type { AuditEvent } from '../../audit/audit-event.js';
 import { isRecord } from '../json.js';
 
@@ -25,10 +25,15 @@ const KEYS = [
 export class ChainCheck {
   readonly findings: Finding[] = [];
   /** The latest record in the chain's own order. */
-  last: Readonly<{ seq: number; hash: string }> | null = null;
+  last: Link | null;
   count = 0;
 
   #missing: Range[] = [];
+
+  /** `start`: what the first record must follow from, where that is known. */
+  constructor(start: Link | null = null) {
+    this.last = start;
+  }
 
   /** What stands in a line, as it was parsed. Gives back whether it was a record at all. */
   add(data: unknown): boolean {
@@ -49,11 +54,26 @@ export class ChainCheck {
     this.#missing = [];
   }
 
+  /** What the head was signed for is the last record. To be called at the end. */
+  compareWith(head: Link): void {
+    const { findings, last } = this;
+    const end = last?.seq ?? 0;
+    if (head.seq > end) findings.push(`${rangeName(end + 1, head.seq)} cut off at the end`);
+    else if (head.seq < end)
+      findings.push(
+        `${rangeName(head.seq + 1, end)} not covered by the head: something was added, or the head is an older one`,
+      );
+    else if (last !== null && last.hash !== head.hash)
+      findings.push(`record ${String(end)} is not the one that the head was signed for`);
+  }
+
   #follow({ seq, hash, prevHash }: AuditEvent, next: number): void {
     if (seq > next) this.#missing.push({ from: next, to: seq - 1 });
     else if (this.last !== null && prevHash !== this.last.hash) {
       this.findings.push(
-        `record ${String(seq)} does not follow from record ${String(seq - 1)}: one of the two is not what was written`,
+        seq === 1
+          ? 'record 1 does not begin this chain: it is not what was written, or another’s'
+          : `record ${String(seq)} does not follow from record ${String(seq - 1)}: one of the two is not what was written`,
       );
     }
     this.last = { seq, hash };
@@ -76,7 +96,7 @@ export class ChainCheck {
 }
 
 /** `record 5 is`, `records 5 to 7 are`. */
-export function rangeName(from: number, to: number): string {
+function rangeName(from: number, to: number): string {
   return from === to ? `record ${String(from)} is` : `records ${String(from)} to ${String(to)} are`;
 }
 

@@ -1,4 +1,5 @@
 import { ConfigError } from '../../config/config.js';
+import { SealBroken } from '../../crypto/envelope.js';
 import { DatabaseUnusable } from '../../database/database-unusable.js';
 import { EmbeddedPostgresError } from '../../database/embedded/embedded-postgres-error.js';
 import { sqlStateOf } from '../../database/postgres-errors.js';
@@ -21,6 +22,9 @@ export function failureOf(error: unknown): unknown {
     return new Failure(exitCodeOf(error.cause, otherwise), error.message);
   }
   if (error instanceof CofferError) return ofCoffer(error);
+  // The service's own sentence about a root key that does not fit.
+  if (error instanceof Error && error.cause instanceof SealBroken)
+    return new Failure(EXIT.configuration, error.message);
   const state = sqlStateOf(error);
   if (state !== undefined && error instanceof Error)
     return new Failure(exitCodeOf(error, EXIT.failed), `The database refused: ${sentence(error, state)}`);

@@ -10,6 +10,8 @@ export type RootKeys = Readonly<{
   present: LocalKeyProvider;
   /** Unwraps what the previous one wrapped as well, when one is named. */
   both: LocalKeyProvider;
+  /** Whether the previous one, by whatever name, is the present one. */
+  isSame: boolean;
 }>;
 
 /** `missing` says whether a root key that belongs in the data directory and is not there is made. */
@@ -18,7 +20,11 @@ export async function rootKeys(config: Config, missing: 'made' | 'refused'): Pro
   try {
     const root = await readRootKey(config.rootKey, config.dataDir);
     const previous = await readPreviousRootKey(config.previousRootKey, config.dataDir);
-    return { present: new LocalKeyProvider(root), both: new LocalKeyProvider(root, previous) };
+    return {
+      present: new LocalKeyProvider(root),
+      both: new LocalKeyProvider(root, previous),
+      isSame: previous !== null && Buffer.from(previous).equals(root),
+    };
   } catch (error) {
     throw new Failure(EXIT.configuration, error instanceof Error ? error.message : String(error));
   }

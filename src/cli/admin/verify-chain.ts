@@ -6,7 +6,7 @@ import type { Call } from '../call.js';
 import { EXIT, Failure, systemReason, usage } from '../failure.js';
 import { isRecord, parsed } from '../json.js';
 import { print, printable, printJson } from '../terminal.js';
-import { ChainCheck, rangeName } from './chain-check.js';
+import { ChainCheck } from './chain-check.js';
 
 // `coffer audit verify`: needs the exported file and nothing else. It works by the rules of `src/audit/hash-chain.ts`, which
 // the service writes by.
@@ -75,10 +75,9 @@ function damaged(number: number, data: unknown, { last }: ChainCheck): string {
 
 function checkHead(head: SignedHead | null, check: ChainCheck, expectedKey: string | undefined): void {
   const { findings, last } = check;
-  const end = last?.seq ?? 0;
   if (head === null) {
     findings.push(
-      `there is no signed head: whether record ${String(end + 1)} and later ones were cut off cannot be told (give it with --head)`,
+      `there is no signed head: whether record ${String((last?.seq ?? 0) + 1)} and later ones were cut off cannot be told (give it with --head)`,
     );
     return;
   }
@@ -88,13 +87,7 @@ function checkHead(head: SignedHead | null, check: ChainCheck, expectedKey: stri
   if (expectedKey !== undefined && expectedKey !== head.publicKey) {
     findings.push('the head was signed with another key than --public-key names');
   }
-  if (head.seq > end) findings.push(`${rangeName(end + 1, head.seq)} cut off at the end`);
-  else if (head.seq < end)
-    findings.push(
-      `${rangeName(head.seq + 1, end)} not covered by the head: something was added, or the head is an older one`,
-    );
-  else if (last !== null && last.hash !== head.hash)
-    findings.push(`record ${String(end)} is not the one that the head was signed for`);
+  check.compareWith(head);
 }
 
 function readHead(file: string): SignedHead {

@@ -28,6 +28,16 @@ export const adminCommands: GroupSpec = {
       run: async (call) => (await import('../admin/rotate-root-key.js')).rotateRootKey(call),
     },
     {
+      usage: 'rotate-data-keys',
+      summary: 'give every environment and every user a new data key, and destroy the old ones',
+      details: `New values are sealed under the new keys at once, old ones are sealed anew one by one, and then the old keys are destroyed. The service goes on meanwhile, on every node. It can be interrupted and run again: it takes up where it stopped. It is on record in every trail that it touches.\n\n${WHERE}`,
+      flags: [['--env <org/project/env>', 'only the keys of this environment']],
+      asks: 'nobody',
+      json: true,
+      examples: ['coffer admin rotate-data-keys', 'coffer admin rotate-data-keys --env acme/web/prod'],
+      run: async (call) => (await import('../admin/rotate-data-keys.js')).rotateDataKeys(call),
+    },
+    {
       usage: 'verify-audit',
       summary: 'verify every trail in the database',
       details: `Every organisation's and every user's chain: the hash of each record, its place, the head and its signature. Names the trail, the record and what is wrong with it; exits with 1 when anything is. Trails of deleted organisations and users are among them.\n\n${WHERE}`,

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { HARD_VALUES } from '../formats/hard-values.js';
 import type { Person } from '../support/world.js';
-import { Operated, type Login } from './support/operated.js';
+import { makeRootKey, Operated, type Login } from './support/operated.js';
 
 const CANARY = 'canary-in-the-backup-71c0ee';
 const PERSONAL_CANARY = 'canary-of-a-person-0b52af';
@@ -39,6 +39,8 @@ async function wallsOf(operated: Operated): Promise<string[]> {
 
 describe.each<Login>(['superuser', 'plain owner'])('coffer admin backup and restore, as a %s', (login) => {
   let site: Operated;
+  /** An empty database, which stays that. */
+  let untouched: Operated;
   let olivia: Person;
   let pipeline: { token: string };
   let file: string;
@@ -47,7 +49,8 @@ describe.each<Login>(['superuser', 'plain owner'])('coffer admin backup and rest
 
   beforeAll(async () => {
     site = await Operated.start(login);
-    opened.push(site);
+    untouched = await Operated.prepare(login, site.settings['COFFER_ROOT_KEY']);
+    opened.push(site, untouched);
     const { world } = site;
     olivia = await world.user('olivia');
     for (const org of ['acme', 'gone']) await world.org(org, olivia);
@@ -70,12 +73,6 @@ describe.each<Login>(['superuser', 'plain owner'])('coffer admin backup and rest
     for (const each of opened) await each.close();
   });
 
-  async function elsewhere(rootKey = site.settings['COFFER_ROOT_KEY']): Promise<Operated> {
-    const other = await Operated.prepare(login, rootKey);
-    opened.push(other);
-    return other;
-  }
-
   it('is a file for its owner alone, without any value in it', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const text = readFileSync(file).toString('latin1');
@@ -85,7 +82,8 @@ describe.each<Login>(['superuser', 'plain owner'])('coffer admin backup and rest
   });
 
   it('holds every row, trails of deleted organisations too, and comes back as it was', async () => {
-    const other = await elsewhere();
+    const other = await Operated.prepare(login, site.settings['COFFER_ROOT_KEY']);
+    opened.push(other);
     const before = await contentOf(site);
     const walls = await wallsOf(site);
     expect(before['org_events']?.length).toBeGreaterThan(40);
@@ -109,12 +107,9 @@ describe.each<Login>(['superuser', 'plain owner'])('coffer admin backup and rest
   });
 
   it('refuses another root key before it makes a table', async () => {
-    const other = await elsewhere(
-      Buffer.alloc(32, 'another root key, as random as any').toString('base64url'),
-    );
-    const { code, stderr } = await other.admin(['restore', file]);
+    const { code, stderr } = await untouched.admin(['restore', file], { COFFER_ROOT_KEY: makeRootKey() });
     expect([code, stderr]).toEqual([78, expect.stringContaining('another root key')]);
-    expect(await contentOf(other)).toEqual({});
+    expect(await contentOf(untouched)).toEqual({});
   });
 
   it.each([
@@ -130,11 +125,10 @@ describe.each<Login>(['superuser', 'plain owner'])('coffer admin backup and rest
       'does not know',
     ],
   ])('refuses a file %s before it touches anything', async (_, change, reason) => {
-    const other = await elsewhere();
-    const broken = other.file('broken.backup', change(readFileSync(file)));
-    const { code, stderr } = await other.admin(['restore', broken]);
+    const broken = untouched.file('broken.backup', change(readFileSync(file)));
+    const { code, stderr } = await untouched.admin(['restore', broken]);
     expect([code, stderr]).toEqual([1, expect.stringContaining(reason)]);
-    expect(await contentOf(other)).toEqual({});
+    expect(await contentOf(untouched)).toEqual({});
   });
 });
 

@@ -6,8 +6,12 @@ import { makeRootKey, Operated } from './support/operated.js';
 
 const WRITERS = 4;
 const INTERRUPTIONS = 4;
+/** Every run is a process of its own, and the machine may be busy. */
+const PATIENCE_MS = 240_000;
 
 type Written = Map<string, { version: number; value: string }>;
+
+jest.setTimeout(PATIENCE_MS);
 
 describe('coffer admin rotate-data-keys and rotate-root-key, beside a service that is used', () => {
   let site: Operated;

@@ -13,6 +13,9 @@ function withoutNumbers(text: string): string {
   return settled(text).replaceAll(/\b\d[\d,]*\b/g, '<n>');
 }
 
+/** Most commands start and stop a PostgreSQL of their own. */
+const PATIENCE_MS = 300_000;
+
 describe('docs/operating.md', () => {
   let folder: string;
   let pipeline: { token: string };
@@ -45,39 +48,47 @@ describe('docs/operating.md', () => {
     expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   }
 
-  it('answers every command as it prints, and the service reads the same values afterwards', async () => {
-    await beginning();
-    const steps = stepsOf(await readFile(join(ROOT, 'docs/operating.md'), 'utf8'));
-    const npx = `npx() { shift; '${process.execPath}' '${CLI}' "$@"; }`;
-    const [, ...answers] = await runInBash([npx, ...steps.map(({ command }) => command)], folder);
-    expect(steps.length).toBeGreaterThan(8);
-    steps.forEach(({ answer, line }, index) => {
-      expect(`line ${line}: ${withoutNumbers(answers[index] ?? '')}`).toBe(
-        `line ${line}: ${withoutNumbers(answer)}`,
-      );
-    });
-    for (const dataDir of ['.coffer', 'restored']) {
-      const service = await start(dataDir);
-      const { body } = await new Client(service.url, pipeline.token)
-        .get('/acme/web/envs/default/values')
-        .expect(200);
-      expect(body.values).toEqual({ A: 'the value of A', B: 'the value of B' });
-      await service.kill('SIGTERM');
-    }
-  });
+  it(
+    'answers every command as it prints, and the service reads the same values afterwards',
+    async () => {
+      await beginning();
+      const steps = stepsOf(await readFile(join(ROOT, 'docs/operating.md'), 'utf8'));
+      const npx = `npx() { shift; '${process.execPath}' '${CLI}' "$@"; }`;
+      const [, ...answers] = await runInBash([npx, ...steps.map(({ command }) => command)], folder);
+      expect(steps.length).toBeGreaterThan(8);
+      steps.forEach(({ answer, line }, index) => {
+        expect(`line ${line}: ${withoutNumbers(answers[index] ?? '')}`).toBe(
+          `line ${line}: ${withoutNumbers(answer)}`,
+        );
+      });
+      for (const dataDir of ['.coffer', 'restored']) {
+        const service = await start(dataDir);
+        const { body } = await new Client(service.url, pipeline.token)
+          .get('/acme/web/envs/default/values')
+          .expect(200);
+        expect(body.values).toEqual({ A: 'the value of A', B: 'the value of B' });
+        await service.kill('SIGTERM');
+      }
+    },
+    PATIENCE_MS,
+  );
 
-  it('joins the embedded database of a service that runs, and leaves it running', async () => {
-    const service = await start('.coffer');
-    const env = { COFFER_DATA_DIR: join(folder, '.coffer') };
-    const settings = Object.entries(env).map(([name, value]) => `export ${name}='${value}'`);
-    const npx = `npx() { shift; '${process.execPath}' '${CLI}' "$@"; }`;
-    const commands = ['backup while-running.backup', 'verify-audit', 'rotate-data-keys', 'migrate'];
-    const [, , ...answers] = await runInBash(
-      [npx, ...settings, ...commands.map((command) => `npx coffer admin ${command}; echo "exit $?"`)],
-      folder,
-    );
-    for (const answer of answers) expect(answer).toContain('exit 0');
-    await new Client(service.url, pipeline.token).get('/acme/web/envs/default/values').expect(200);
-    expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-  });
+  it(
+    'joins the embedded database of a service that runs, and leaves it running',
+    async () => {
+      const service = await start('.coffer');
+      const env = { COFFER_DATA_DIR: join(folder, '.coffer') };
+      const settings = Object.entries(env).map(([name, value]) => `export ${name}='${value}'`);
+      const npx = `npx() { shift; '${process.execPath}' '${CLI}' "$@"; }`;
+      const commands = ['backup while-running.backup', 'verify-audit', 'rotate-data-keys', 'migrate'];
+      const [, , ...answers] = await runInBash(
+        [npx, ...settings, ...commands.map((command) => `npx coffer admin ${command}; echo "exit $?"`)],
+        folder,
+      );
+      for (const answer of answers) expect(answer).toContain('exit 0');
+      await new Client(service.url, pipeline.token).get('/acme/web/envs/default/values').expect(200);
+      expect(await service.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    },
+    PATIENCE_MS,
+  );
 });

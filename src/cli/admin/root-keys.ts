@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Config } from '../../config/config.js';
 import { LocalKeyProvider } from '../../crypto/local-key.provider.js';
 import { readPreviousRootKey, readRootKey } from '../../crypto/root-key.js';
-import { EXIT, Failure } from '../failure.js';
+import { EXIT, Failure, systemCode } from '../failure.js';
 
 export type RootKeys = Readonly<{
   /** Wraps, and unwraps what the present root key wrapped. */
@@ -16,29 +16,46 @@ export type RootKeys = Readonly<{
 
 /** `missing` says whether a root key that belongs in the data directory and is not there is made. */
 export async function rootKeys(config: Config, missing: 'made' | 'refused'): Promise<RootKeys> {
-  if (missing === 'refused' && config.rootKey.kind === 'data-dir') await requireKeyFile(config.dataDir);
+  if (missing === 'refused' && (await isMissing(config))) throw notThere(config);
+  const root = await orFailure(readRootKey(config.rootKey, config.dataDir));
+  const previous = await orFailure(readPreviousRootKey(config.previousRootKey, config.dataDir));
+  return {
+    present: new LocalKeyProvider(root),
+    both: new LocalKeyProvider(root, previous),
+    isSame: previous !== null && Buffer.from(previous).equals(root),
+  };
+}
+
+/** The previous root key alone; null when none is named. */
+export async function previousRootKey(config: Config): Promise<LocalKeyProvider | null> {
+  const previous = await orFailure(readPreviousRootKey(config.previousRootKey, config.dataDir));
+  return previous === null ? null : new LocalKeyProvider(previous);
+}
+
+/** Whether the root key belongs in the data directory and is not there. */
+export async function isMissing({ rootKey, dataDir }: Config): Promise<boolean> {
+  if (rootKey.kind !== 'data-dir') return false;
+  return stat(pathIn(dataDir)).then(
+    () => false,
+    (error: unknown) => systemCode(error) === 'ENOENT',
+  );
+}
+
+async function orFailure<T>(reading: Promise<T>): Promise<T> {
   try {
-    const root = await readRootKey(config.rootKey, config.dataDir);
-    const previous = await readPreviousRootKey(config.previousRootKey, config.dataDir);
-    return {
-      present: new LocalKeyProvider(root),
-      both: new LocalKeyProvider(root, previous),
-      isSame: previous !== null && Buffer.from(previous).equals(root),
-    };
+    return await reading;
   } catch (error) {
     throw new Failure(EXIT.configuration, error instanceof Error ? error.message : String(error));
   }
 }
 
-async function requireKeyFile(dataDir: string): Promise<void> {
-  const path = join(dataDir, 'root.key');
-  const there = await stat(path).then(
-    () => true,
-    () => false,
-  );
-  if (there) return;
-  throw new Failure(
+function pathIn(dataDir: string): string {
+  return join(dataDir, 'root.key');
+}
+
+function notThere({ dataDir }: Config): Failure {
+  return new Failure(
     EXIT.configuration,
-    `The root key is not there: ${path}. Put the one that belongs to this data in its place (mode 600), or name it with COFFER_ROOT_KEY_FILE.`,
+    `The root key is not there: ${pathIn(dataDir)}. Put the one that belongs to this data in its place (mode 600), or name it with COFFER_ROOT_KEY_FILE.`,
   );
 }

@@ -1,14 +1,12 @@
-import { SealBroken } from '../../crypto/envelope.js';
-import type { KeyProvider } from '../../crypto/key-provider.js';
 import { wrappingContext, type KeyOwner } from '../../crypto/keyring.js';
 import { rows, type Transaction } from '../../database/transaction.js';
-import type { OwnerConnection } from '../../database/owner-connection.js';
 import type { Call } from '../call.js';
 import { EXIT, Failure } from '../failure.js';
 import { withProgress } from '../progress.js';
 import { print, printJson } from '../terminal.js';
 import { forEach, onFoundation, recordOf, type Foundation } from './foundation.js';
-import { rootKeys, type RootKeys } from './root-keys.js';
+import { opens, requireOpening, rewrapped, rewrapServiceKeys, type Pass } from './rewrap.js';
+import { isMissing, previousRootKey, rootKeys, type RootKeys } from './root-keys.js';
 import { asOwner, atSite, requireThisVersion, settings } from './site.js';
 
 // `coffer admin rotate-root-key`: what the previous root key wraps is wrapped by the present one. Each key is replaced where it still is
@@ -18,12 +16,19 @@ import { asOwner, atSite, requireThisVersion, settings } from './site.js';
 const MOST_PASSES = 5;
 
 type StoredKey = Readonly<{ id: string; wrapped: Buffer; owner: KeyOwner }>;
-type Pass = { rewrapped: number; already: number };
 
 export async function rotateRootKey(call: Call): Promise<void> {
-  if (settings().previousRootKey === null) throw noPrevious();
-  const { rewrapped, already, total } = await atSite('refused', async (site) => {
-    const keys = await rootKeys(site.config, 'made');
+  const config = settings();
+  const previous = await previousRootKey(config);
+  if (previous === null) throw noPrevious();
+  const {
+    rewrapped: done,
+    already,
+    total,
+  } = await atSite('refused', async (site) => {
+    // No new root key is made for what the previous one does not open.
+    if (await isMissing(config)) await asOwner(site, (owner) => requireOpening(owner, previous));
+    const keys = await rootKeys(config, 'made');
     if (keys.isSame) throw sameKey();
     const first = await asOwner(site, async (owner) => {
       await requireThisVersion(owner);
@@ -33,9 +38,9 @@ export async function rotateRootKey(call: Call): Promise<void> {
       withProgress('Rewrapping', (tell) => rewrapAll(foundation, keys, first, tell)),
     );
   });
-  if (call.json) return printJson({ rewrapped, already, verified: total });
+  if (call.json) return printJson({ rewrapped: done, already, verified: total });
   return print(
-    `Rewrapped ${count(rewrapped)}; ${count(already)} had the present root key already.\nVerified: all ${count(total)} of this database open with the present root key.\nThe previous root key is needed here no more: restart every node without COFFER_PREVIOUS_ROOT_KEY[_FILE]. Destroy it when the last backup that was made before now is gone: those open with it alone.\n`,
+    `Rewrapped ${count(done)}; ${count(already)} had the present root key already.\nVerified: all ${count(total)} of this database open with the present root key.\nThe previous root key is needed here no more: restart every node without COFFER_PREVIOUS_ROOT_KEY[_FILE]. Destroy it when the last backup that was made before now is gone: those open with it alone.\n`,
   );
 }
 
@@ -67,27 +72,6 @@ async function rewrapAll(
     EXIT.failed,
     'A node of the service still wraps new keys by the previous root key. Restart every node with the present one, and run this again.',
   );
-}
-
-/** Only the login that owns the tables may change this one. */
-async function rewrapServiceKeys(owner: OwnerConnection, keys: RootKeys): Promise<Pass> {
-  const pass: Pass = { rewrapped: 0, already: 0 };
-  const stored = await owner.rows<{ purpose: string; wrapped: Buffer }>(
-    'select purpose, wrapped from service_keys',
-  );
-  for (const { purpose, wrapped } of stored) {
-    if (await opens(keys.present, wrapped, purpose)) {
-      pass.already += 1;
-      continue;
-    }
-    if (!(await opens(keys.both, wrapped, purpose))) throw foreignDatabase();
-    const [changed] = await owner.rows<{ purpose: string }>(
-      'update service_keys set wrapped = $3 where purpose = $1 and wrapped = $2 returning purpose',
-      [purpose, wrapped, await rewrapped(keys, wrapped, purpose)],
-    );
-    if (changed !== undefined) pass.rewrapped += 1;
-  }
-  return pass;
 }
 
 async function tenants({ database }: Foundation, kind: 'org' | 'user'): Promise<string[]> {
@@ -170,29 +154,6 @@ function replaceIn(table: string, owner: string): string {
     where k.${owner} = $1 and k.id = n.id and k.wrapped = n.before returning k.id`;
 }
 
-async function rewrapped(
-  { present, both }: RootKeys,
-  wrapped: Uint8Array,
-  context: string,
-): Promise<Uint8Array> {
-  const key = await both.unwrap(wrapped, context);
-  try {
-    return await present.wrap(key, context);
-  } finally {
-    key.fill(0);
-  }
-}
-
-async function opens(provider: KeyProvider, wrapped: Uint8Array, context: string): Promise<boolean> {
-  try {
-    (await provider.unwrap(wrapped, context)).fill(0);
-    return true;
-  } catch (error) {
-    if (error instanceof SealBroken) return false;
-    throw error;
-  }
-}
-
 function count(keys: number): string {
   return keys === 1 ? '1 key' : `${String(keys)} keys`;
 }
@@ -208,13 +169,6 @@ function sameKey(): Failure {
   return new Failure(
     EXIT.configuration,
     'The previous root key and the present one are the same key. Nothing was changed.',
-  );
-}
-
-function foreignDatabase(): Failure {
-  return new Failure(
-    EXIT.configuration,
-    'Neither the present root key nor the previous one opens this database. Nothing was changed. Name the one that it was made or last rotated with in COFFER_PREVIOUS_ROOT_KEY_FILE.',
   );
 }
 

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import type { Client } from '../support/client.js';
 import type { ServiceProcess } from '../support/service-process.js';
 import type { Person } from '../support/world.js';

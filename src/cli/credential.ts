@@ -56,12 +56,12 @@ export class Bearer {
     const { server } = this.connection;
     this.#session = await changeLogins(async (logins): Promise<[Logins, Session]> => {
       const saved = Object.hasOwn(logins.logins, server) ? logins.logins[server] : undefined;
+      // Somebody has logged out, or has saved a token in its place, and that is what shall stay.
+      if (saved === undefined || !('session' in saved)) throw ended(server);
       // Another command was faster, or a new login was made meanwhile.
-      if (saved !== undefined && 'session' in saved && saved.session.accessToken !== session.accessToken) {
-        return [logins, saved.session];
-      }
+      if (saved.session.accessToken !== session.accessToken) return [logins, saved.session];
       const fresh = await refreshed(this.connection, session);
-      const login: Login = { who: saved?.who ?? '', session: fresh };
+      const login: Login = { who: saved.who, session: fresh };
       return [{ ...logins, logins: { ...logins.logins, [server]: login } }, fresh];
     });
     return this.#session.accessToken;

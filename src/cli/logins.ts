@@ -1,20 +1,13 @@
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  closeSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
-import { homedir } from 'node:os';
+import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { environment } from './environment.js';
 import { EXIT, Failure, systemCode, systemReason } from './failure.js';
 import { PRIVATE_FILE, PRIVATE_FOLDER, writeFile } from './files.js';
 import { isRecord, parsed } from './json.js';
+import { withLock } from './login-lock.js';
+import { warn } from './terminal.js';
+import { unbroken } from './unbroken.js';
 
 // Saved logins, one for each server, readable by this user alone. A credential is found under the server that it was
 // saved for and under no other.
@@ -36,8 +29,6 @@ export type Logins = Readonly<{
 }>;
 
 const NONE: Logins = { current: null, logins: {} };
-const LOCK_WAIT_MS = 20_000;
-const LOCK_STALE_MS = 60_000;
 
 export function loginsPath(): string {
   const configured = environment()['XDG_CONFIG_HOME'];
@@ -51,10 +42,17 @@ export function loginsPath(): string {
 export function home(): string {
   const given = environment()['HOME'];
   if (given !== undefined && isAbsolute(given)) return given;
+  // A relative one would lie in whatever folder one is in, and a stranger's checkout could bring logins along.
+  const known = homeInUserList();
+  if (known !== null && isAbsolute(known)) return known;
+  throw new Failure(EXIT.configuration, 'There is no home folder: set HOME or XDG_CONFIG_HOME.');
+}
+
+function homeInUserList(): string | null {
   try {
-    return homedir();
+    return userInfo().homedir;
   } catch {
-    throw new Failure(EXIT.configuration, 'There is no home folder: set HOME or XDG_CONFIG_HOME.');
+    return null;
   }
 }
 
@@ -90,16 +88,15 @@ export function readLogins(): Logins {
 export async function changeLogins<T>(change: (logins: Logins) => Promise<readonly [Logins, T]>): Promise<T> {
   const path = loginsPath();
   makeFolder(dirname(path));
-  const unlock = await lock(`${path}.lock`);
-  try {
-    const present = readLogins();
-    const [changed, result] = await change(present);
-    if (changed !== present)
-      writeFile(path, `${JSON.stringify(changed, null, 2)}\n`, { mode: PRIVATE_FILE, replacesLink: true });
-    return result;
-  } finally {
-    unlock();
-  }
+  return unbroken(() =>
+    withLock(`${path}.lock`, async () => {
+      const present = readLogins();
+      const [changed, result] = await change(present);
+      if (changed !== present)
+        writeFile(path, `${JSON.stringify(changed, null, 2)}\n`, { mode: PRIVATE_FILE, replacesLink: true });
+      return result;
+    }),
+  );
 }
 
 function makeFolder(path: string): void {
@@ -111,34 +108,13 @@ function makeFolder(path: string): void {
   }
 }
 
-/** Two commands that refresh one session at once would end it: the second brings a used token back. */
-async function lock(path: string): Promise<() => void> {
-  const deadline = Date.now() + LOCK_WAIT_MS;
-  for (;;) {
-    try {
-      closeSync(openSync(path, 'wx', PRIVATE_FILE));
-      return () => {
-        rmSync(path, { force: true });
-      };
-    } catch (error) {
-      if (systemCode(error) !== 'EEXIST') {
-        throw new Failure(
-          EXIT.configuration,
-          `Logins cannot be saved in ${dirname(path)}: ${systemReason(error)}.`,
-        );
-      }
-    }
-    const made = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
-    if (made !== undefined && Date.now() - made > LOCK_STALE_MS) rmSync(path, { force: true });
-    else if (Date.now() > deadline)
-      throw new Failure(EXIT.failed, `Another command holds ${path}: wait for it, or remove the file.`);
-    else await pause(50);
-  }
-}
-
 function closeToOthers(path: string): void {
   try {
-    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, PRIVATE_FILE);
+    if ((statSync(path).mode & 0o077) === 0) return;
+    chmodSync(path, PRIVATE_FILE);
+    warn(
+      `the saved logins in ${path} were open to others, and are no longer. If somebody may have read them, log out and in again.`,
+    );
   } catch {
     // It is somebody else's file, and theirs to close.
   }

@@ -24,6 +24,8 @@ export type How = Readonly<{
   stdio?: StdioOptions;
   /** In a process group of its own. */
   detached?: boolean;
+  /** What the command is started by, with the command as its last arguments. */
+  by?: readonly string[];
 }>;
 
 /** The command as somebody uses it: with a home and a folder of their own. */
@@ -45,14 +47,20 @@ export class Coffer {
   /** The process, for tests that do something to it. */
   start(
     args: readonly string[],
-    { env, cwd = this.home, stdio = 'pipe', detached = false }: How = {},
+    { env, cwd = this.home, stdio = 'pipe', detached = false, by = [] }: How = {},
   ): ChildProcess {
-    const child = spawn(process.execPath, [CLI, ...args], {
+    const [program = process.execPath, ...all] = [...by, process.execPath, CLI, ...args];
+    const child = spawn(program, all, {
       cwd,
       env: this.environment(env),
       stdio,
       detached,
     });
+    return this.endsWithMe(child);
+  }
+
+  /** A process that is killed, if it still runs, when the test is over. */
+  endsWithMe(child: ChildProcess): ChildProcess {
     this.#running.add(child);
     child.once('exit', () => this.#running.delete(child));
     return child;

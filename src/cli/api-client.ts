@@ -1,9 +1,9 @@
-import type { IncomingMessage } from 'node:http';
+import { IncomingMessage } from 'node:http';
 import { isJson, refusal, stranger } from './api-error.js';
 import type { components, paths } from './api-types.js';
 import type { Bearer } from './credential.js';
 import type { Answer, Connection } from './http.js';
-import { parsed } from './json.js';
+import { isRecord, parsed } from './json.js';
 
 // The service as typed calls: a path of its OpenAPI document, and what that document says about it. Everything that is
 // no success is thrown as a sentence for people. The credential goes to the one server that it belongs to.
@@ -106,31 +106,33 @@ export class ApiClient {
     do {
       const query = cursor === undefined ? input.query : { ...input.query, cursor };
       const answer = await this.#send('get', path, { ...input, query });
-      items.push(...(this.#body(answer) as Page));
+      const page = this.#body(answer);
+      if (!Array.isArray(page)) throw stranger(answer, this.server);
+      items.push(...(page as Page));
       cursor = nextCursor(answer);
     } while (cursor !== undefined && items.length < most);
     return items.slice(0, most);
   }
 
-  /** A text or a stream, after its head is known to be good. `silenceMs` as in `Connection.chunks`. */
+  /** A text or a stream of this media type, after its head is known to be good. `silenceMs` as in `Connection.chunks`. */
   async stream<P extends PathOf<'get'>>(
     path: P,
     input: Input<Operation<P, 'get'>>,
-    options: { signal?: AbortSignal; silenceMs?: number } = {},
+    { type, silenceMs }: { type: string; silenceMs?: number },
   ): Promise<AsyncGenerator<Buffer>> {
     const open = async (headers: Readonly<Record<string, string>>): Promise<IncomingMessage> =>
       this.connection.open({
         method: 'GET',
         path: address(path, input),
-        headers: { ...input.headers, ...headers },
-        ...(options.signal !== undefined && { signal: options.signal }),
+        headers: { accept: type, ...input.headers, ...headers },
       });
     const message = await this.#authorized(open, (opened) => opened.statusCode ?? 0);
-    if (message.statusCode === 200) return this.connection.chunks(message, options.silenceMs);
-    const chunks: Buffer[] = [];
-    for await (const chunk of this.connection.chunks(message)) chunks.push(chunk);
     const { statusCode: status = 0, headers } = message;
-    throw refusal({ status, headers, body: Buffer.concat(chunks) }, this.server, this.#whose);
+    if (status !== 200)
+      throw refusal({ status, headers, body: await this.connection.read(message) }, this.server, this.#whose);
+    if (headers['content-type']?.startsWith(type) === true) return this.connection.chunks(message, silenceMs);
+    message.destroy();
+    throw stranger({ status, headers }, this.server);
   }
 
   async #call<M extends Method, P extends PathOf<M>>(
@@ -167,7 +169,9 @@ export class ApiClient {
     const answer = await ask({ authorization: `Bearer ${token}` });
     if (statusOf(answer) !== 401) return answer;
     const another = await this.bearer.after(token);
-    return another === null ? answer : ask({ authorization: `Bearer ${another}` });
+    if (another === null) return answer;
+    if (answer instanceof IncomingMessage) answer.destroy();
+    return ask({ authorization: `Bearer ${another}` });
   }
 
   get #whose(): string | null {
@@ -181,7 +185,7 @@ export class ApiClient {
   #body(answer: Answer): unknown {
     if (answer.status === 204) return undefined;
     const data = isJson(answer) ? parsed(answer.body.toString('utf8')) : undefined;
-    if (data === undefined) throw stranger(answer, this.server);
+    if (!isRecord(data) && !Array.isArray(data)) throw stranger(answer, this.server);
     return data;
   }
 }

@@ -28,8 +28,10 @@ export function refusal(answer: Answer, server: string, whose: string | null): F
   return new Refused(exitCodeOf(answer.status, code), message, answer.status, code, details);
 }
 
+type Head = Pick<Answer, 'status' | 'headers'>;
+
 /** A success that is not the JSON that Coffer answers with. */
-export function stranger(answer: Answer, server: string): Failure {
+export function stranger(answer: Head, server: string): Failure {
   const { status } = answer;
   if (status >= 300 && status < 400) {
     return new Failure(
@@ -43,11 +45,11 @@ export function stranger(answer: Answer, server: string): Failure {
   );
 }
 
-export function isJson({ headers }: Answer): boolean {
+export function isJson({ headers }: Head): boolean {
   return /^application\/(?:[a-z.-]+\+)?json\b/i.test(headers['content-type'] ?? '');
 }
 
-function typeOf({ headers }: Answer): string {
+function typeOf({ headers }: Head): string {
   const type = /^[a-z]+\/[a-z0-9.+-]+/i.exec(headers['content-type'] ?? '')?.[0];
   return type ?? 'without a type';
 }

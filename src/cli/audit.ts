@@ -48,7 +48,11 @@ export async function exportChain(call: Call): Promise<void> {
   const path = { o: orgOf(call) };
   const file = call.flags.text('output');
   const head = await call.api.get('/orgs/{o}/audit/head', { path });
-  const chain = await call.api.stream('/orgs/{o}/audit/export', { path, query: { to: head.seq } });
+  const chain = await call.api.stream(
+    '/orgs/{o}/audit/export',
+    { path, query: { to: head.seq } },
+    { type: 'application/x-ndjson' },
+  );
   if (file === undefined || file === '-') {
     for await (const chunk of chain) await print(chunk);
     return print(headLine(head));

@@ -1,9 +1,10 @@
 import { ApiClient } from './api-client.js';
 import { Bearer } from './credential.js';
-import { EXIT, Failure } from './failure.js';
+import { EXIT, Failure, whereIn } from './failure.js';
 import type { Flags } from './flags.js';
 import { Connection } from './http.js';
 import { nameOf, type Environment } from './scope.js';
+import { version } from './version.js';
 import { findCredential, findEnvironment, findServer, type Given } from './where.js';
 
 /** One call of a command: what was typed, and what follows from it about server, credential and environment. */
@@ -69,6 +70,15 @@ export class Call {
 
   get placeName(): string {
     return nameOf(this.environment);
+  }
+
+  /** The shape of an answer is believed until something trips over it: then it was no answer of Coffer's, or one of another age. */
+  explained(error: unknown): unknown {
+    if (!(error instanceof TypeError) || this.#connection?.hasAnswered !== true) return error;
+    return new Failure(
+      EXIT.unreachable,
+      `What ${this.#connection.server} answered is not what this version of the command knows (${whereIn(error)}). Is it Coffer, and of version ${version()} as the command is?`,
+    );
   }
 
   close(): void {

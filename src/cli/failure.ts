@@ -25,6 +25,13 @@ export function usage(message: string): Failure {
   return new Failure(EXIT.usage, message);
 }
 
+/** The kind of an error of our own making, and its place: its message might repeat what it was given. */
+export function whereIn(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  const place = /\((?:file:\/\/)?.*\/([^/]+:\d+):\d+\)/.exec(error.stack ?? '')?.[1];
+  return place === undefined ? error.name : `${error.name} at ${place}`;
+}
+
 /** The system's own word for what went wrong with a file, without the path, which the caller's sentence has. */
 export function systemReason(error: unknown): string {
   if (!(error instanceof Error)) return 'for an unknown reason';

@@ -25,6 +25,9 @@ export type Wanted = Readonly<{
 export type Answer = Readonly<{ status: number; headers: IncomingHttpHeaders; body: Buffer }>;
 
 export class Connection {
+  /** Something has answered; whether that was Coffer is another question. */
+  hasAnswered = false;
+
   readonly #timeoutMs: number;
   #agent: http.Agent | undefined;
 
@@ -70,6 +73,7 @@ export class Connection {
         },
         (message) => {
           clearTimeout(timer);
+          this.hasAnswered = true;
           resolve(message);
         },
       );
@@ -102,7 +106,8 @@ export class Connection {
     }
   }
 
-  private async read(message: IncomingMessage): Promise<Buffer> {
+  /** The whole body. Throws when it is larger than any of Coffer's, or does not come to its end. */
+  async read(message: IncomingMessage): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let size = 0;
     const most = this.#timeoutMs * MOST_TIMES_THE_SILENCE;
@@ -127,7 +132,7 @@ export class Connection {
   failure(error: unknown): Failure {
     if (error instanceof Failure) return error;
     const code = systemCode(error);
-    const reason = (code === null ? undefined : REASONS[code]) ?? code ?? 'the connection failed';
+    const reason = (code === null ? undefined : reasonOf(code)) ?? code ?? 'the connection failed';
     return new Failure(
       EXIT.unreachable,
       `${this.server} cannot be reached: ${printable(reason)}. ${code !== null && isCertificate(code) ? CERTIFICATE_ADVICE : ADVICE}`,
@@ -135,9 +140,10 @@ export class Connection {
   }
 
   #silent(ms: number): Failure {
+    const seconds = ms / 1000;
     return new Failure(
       EXIT.unreachable,
-      `${this.server} did not answer within ${String(ms / 1000)} seconds. Try again, or give it longer: --timeout SECONDS`,
+      `${this.server} did not answer within ${String(seconds)} second${seconds === 1 ? '' : 's'}. Try again, or give it longer: --timeout SECONDS`,
     );
   }
 
@@ -165,9 +171,13 @@ const REASONS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'there is no way to that host',
   ENETUNREACH: 'there is no way to that network',
   EPROTO: 'it does not speak TLS as this command does',
-  HPE_INVALID_CONSTANT: 'what answers there is no HTTP server',
   ABORT_ERR: 'the request was given up',
 };
+
+function reasonOf(code: string): string | undefined {
+  // The codes of Node's HTTP parser.
+  return code.startsWith('HPE_') ? 'what answers there is no HTTP server' : REASONS[code];
+}
 
 function isCertificate(code: string): boolean {
   return /CERT|SIGNED|ERR_TLS/.test(code);

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { hideDebugLog } from './environment.js';
-import { EXIT, Failure } from './failure.js';
+import { EXIT, Failure, whereIn } from './failure.js';
 import { createProgram } from './program.js';
 import { NobodyReads, say } from './terminal.js';
 
@@ -20,7 +20,7 @@ export async function main(): Promise<number> {
 }
 
 /** Says on stderr what went wrong, and gives the exit code of it. */
-function told(error: unknown): number {
+export function told(error: unknown): number {
   if (error instanceof CommanderError) {
     // The help or the version was asked for, and printed.
     if (error.exitCode === 0) return 0;
@@ -34,13 +34,6 @@ function told(error: unknown): number {
   }
   say(`coffer: something unexpected went wrong: ${whereIn(error)}`);
   return EXIT.failed;
-}
-
-/** The kind of an error of our own making, and its place: its message might repeat what it was given. */
-function whereIn(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  const place = /\((?:file:\/\/)?.*\/([^/]+:\d+):\d+\)/.exec(error.stack ?? '')?.[1];
-  return place === undefined ? error.name : `${error.name} at ${place}`;
 }
 
 /** The parser repeats a flag that it does not know with everything after its equals sign, which may be a value. */

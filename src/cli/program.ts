@@ -13,7 +13,7 @@ import {
   TIMEOUT,
   TOKEN_FILE,
 } from './shared-flags.js';
-import { write } from './terminal.js';
+import { printNow, write } from './terminal.js';
 import { version } from './version.js';
 
 // The parser, made of the commands' descriptions. Options about where and who stand before a command's name or after it.
@@ -31,7 +31,7 @@ export function createProgram(done: (exitCode: number) => void): Command {
     .helpCommand('help [command]', 'show the help of a command')
     .enablePositionalOptions()
     .exitOverride()
-    .configureOutput({ writeErr: write, outputError: () => undefined })
+    .configureOutput({ writeOut: printNow, writeErr: write, outputError: () => undefined })
     .configureHelp({ formatHelp: helpWithExamples })
     .showSuggestionAfterError();
   for (const flag of PROGRAM_FLAGS) program.addOption(optionOf(flag, WHERE_AND_WHO));
@@ -79,6 +79,8 @@ function addCommand(
     try {
       await spec.run(call);
       done(call.exitCode);
+    } catch (error) {
+      throw call.explained(error);
     } finally {
       call.close();
     }

@@ -1,7 +1,12 @@
-// What the command says. Data goes to stdout and is awaited, so that a full disk or a closed pipe is noticed; everything
-// else goes to stderr at once. Nothing that came from elsewhere can move the cursor or set a colour.
+// What the command says. Data goes to stdout, and a full disk or a closed pipe is noticed; everything else goes to stderr,
+// whatever becomes of it. Both go to the descriptor at once. Nothing that came from elsewhere can move the cursor or set a
+// colour.
 import { writeSync } from 'node:fs';
 import { EXIT, Failure, systemCode, systemReason } from './failure.js';
+
+const STDOUT = 1;
+const STDERR = 2;
+const WAIT_MS = 5;
 
 /** Whoever read our stdout has gone: there is nobody to tell about it. */
 export class NobodyReads extends Failure {
@@ -10,21 +15,21 @@ export class NobodyReads extends Failure {
   }
 }
 
-let guarded = false;
-
 /** Data, exactly. Throws when it could not be written. */
-export async function print(data: string | Uint8Array): Promise<void> {
-  if (!guarded) {
-    // Every failure reaches the callback below; the event would end the process before that.
-    process.stdout.on('error', () => undefined);
-    guarded = true;
+export function printNow(data: string | Uint8Array): void {
+  const bytes = Buffer.from(data);
+  try {
+    writeTo(STDOUT, bytes);
+  } catch (error) {
+    if (systemCode(error) === 'EPIPE') throw new NobodyReads();
+    throw new Failure(EXIT.failed, `stdout cannot be written: ${systemReason(error)}.`);
   }
-  await new Promise<void>((resolve, reject) => {
-    process.stdout.write(data, (error) => {
-      if (error == null) resolve();
-      else if (systemCode(error) === 'EPIPE') reject(new NobodyReads());
-      else reject(new Failure(EXIT.failed, `stdout cannot be written: ${systemReason(error)}.`));
-    });
+}
+
+export function print(data: string | Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    printNow(data);
+    resolve();
   });
 }
 
@@ -43,13 +48,21 @@ export function warn(line: string): void {
 
 /** Without an end of line: questions, progress, and what steers a terminal. */
 export function write(text: string): void {
-  let bytes = Buffer.from(text, 'utf8');
-  while (bytes.length > 0) {
+  try {
+    writeTo(STDERR, Buffer.from(text));
+  } catch {
+    // There is nobody left to tell.
+  }
+}
+
+/** All of it, however slowly it is read: a pipe that others made non-blocking is waited for. */
+function writeTo(descriptor: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length;) {
     try {
-      bytes = bytes.subarray(writeSync(2, bytes));
+      done += writeSync(descriptor, bytes, done);
     } catch (error) {
-      if (systemCode(error) !== 'EAGAIN') return;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      if (systemCode(error) !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT_MS);
     }
   }
 }

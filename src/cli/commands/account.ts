@@ -96,7 +96,7 @@ async function sessionLogin(call: Call): Promise<Login> {
   const opened = await client.post('/auth/login', { body: { login: name, password } });
   const session = sessionFrom(opened);
   if (session === null)
-    throw new Failure(EXIT.failed, `${call.connection.server} answered without a session.`);
+    throw new Failure(EXIT.unreachable, `${call.connection.server} answered without a session.`);
   return { who: opened.user.username, session };
 }
 

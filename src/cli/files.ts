@@ -89,7 +89,24 @@ export function writeNewFile(path: string, data: Bytes, mode: number): void {
 
 /** Missing folders above a file, for this user alone. */
 export function makeFoldersFor(path: string): void {
-  attempt(path, () => mkdirSync(dirname(path), { recursive: true, mode: PRIVATE_FOLDER }));
+  attempt(path, () => {
+    makeFolders(dirname(path));
+  });
+}
+
+/**
+ * A folder, and those above it, where they are missing. Throws the system's error. Node's own `recursive` never ends where a
+ * file system says of a folder that is there that it is not (/proc does).
+ */
+export function makeFolders(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
+  makeFolders(dirname(path));
+  try {
+    mkdirSync(path, { mode: PRIVATE_FOLDER });
+  } catch (error) {
+    // Somebody else was faster.
+    if (systemCode(error) !== 'EEXIST') throw error;
+  }
 }
 
 /** The bytes of a file that the user named. `most`: a larger one is refused before it is read. */

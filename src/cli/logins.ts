@@ -1,9 +1,9 @@
-import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { environment } from './environment.js';
 import { EXIT, Failure, systemCode, systemReason } from './failure.js';
-import { PRIVATE_FILE, PRIVATE_FOLDER, writeFile } from './files.js';
+import { makeFolders, PRIVATE_FILE, PRIVATE_FOLDER, writeFile } from './files.js';
 import { isRecord, parsed } from './json.js';
 import { withLock } from './login-lock.js';
 import { warn } from './terminal.js';
@@ -101,7 +101,7 @@ export async function changeLogins<T>(change: (logins: Logins) => Promise<readon
 
 function makeFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER });
+    makeFolders(path);
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, PRIVATE_FOLDER);
   } catch (error) {
     throw new Failure(EXIT.configuration, `Logins cannot be saved in ${path}: ${systemReason(error)}.`);

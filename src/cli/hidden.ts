@@ -31,11 +31,14 @@ function typed(): Promise<string> {
   const { stdin } = process;
   const line = new HiddenLine();
   const decoder = new TextDecoder();
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    const onEnd = (): void => {
+      reject(new Failure(EXIT.usage, 'The terminal is gone.'));
+    };
     const onData = (chunk: Buffer): void => {
       const result = line.take(decoder.decode(chunk, { stream: true }));
       if (result === null) return;
-      stdin.off('data', onData);
+      stdin.off('data', onData).off('end', onEnd).off('error', onEnd);
       if (result === 'interrupted') {
         stdin.setRawMode(false);
         write(`${PASTE_OFF}\n`);
@@ -43,7 +46,8 @@ function typed(): Promise<string> {
       }
       resolve(result.text);
     };
-    stdin.on('data', onData);
+    // An earlier question has left it paused.
+    stdin.on('data', onData).once('end', onEnd).once('error', onEnd).resume();
   });
 }
 

@@ -114,7 +114,8 @@ function firstLine(): Promise<string> {
       text += decoder.decode(chunk, { stream: true });
       if (text.includes('\n') || text.length > LARGEST_VALUE) settle();
     };
-    stdin.on('data', onData).once('end', settle).once('error', settle);
+    // An earlier question has left it paused.
+    stdin.on('data', onData).once('end', settle).once('error', settle).resume();
   });
 }
 

@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { Refused } from '../api-error.js';
 import type { Call } from '../call.js';
 import { Failure, usage } from '../failure.js';
 import { say } from '../terminal.js';
+import { settled } from '../unbroken.js';
 import { Child, exitCodeOfSignal } from './child.js';
 import { fileTargets, givesTheSame, readPlan, type FileTargets, type Plan } from './plan.js';
-import { followRevisions, isPassing, Pauses } from './revisions.js';
+import { followRevisions, isPassing, onOneLine, Pauses } from './revisions.js';
 import { Signals } from './signals.js';
 import { TargetFiles } from './target-files.js';
 
@@ -40,7 +42,10 @@ async function supervise(
   signals: Signals,
 ): Promise<number> {
   signals.whenEnding((signal) => {
-    if (signals.receiver === null) process.exit(exitCodeOfSignal(signal));
+    // A login that is just being renewed is saved first.
+    void settled().then(() => {
+      if (signals.receiver === null) process.exit(exitCodeOfSignal(signal));
+    });
   });
   let plan = await readPlan(call, targets);
   Child.check(command, plan);
@@ -61,8 +66,10 @@ async function supervise(
       news?.plan(plan, () => readPlan(call, targets), prepare),
     );
     if (typeof next === 'number') return next;
-    const code = await child.stop();
-    if (signals.ending !== null) return code;
+    const code = await Promise.race([child.ended, signals.notEnding()]);
+    if (code !== undefined) return code;
+    const stopped = await child.stop();
+    if (signals.isEnding) return stopped;
     plan = next;
     say(`coffer: ${call.placeName} is at revision ${String(plan.revision)}; starting again.`);
   }
@@ -90,6 +97,7 @@ class News {
   /** The next plan that differs from the present one, read and prepared in full. Waits as long as it takes. */
   async plan(present: Plan, read: () => Promise<Plan>, prepare: (next: Plan) => void): Promise<Plan> {
     const pauses = new Pauses();
+    let said = '';
     for (;;) {
       await this.#settled();
       try {
@@ -99,9 +107,13 @@ class News {
         return next;
       } catch (error) {
         if (!(error instanceof Failure)) throw error;
-        say(
-          `coffer: ${this.call.placeName} has changed, but the child goes on with what it has: ${error.message}`,
-        );
+        if (isRefusedCredential(error)) continue;
+        const reason = onOneLine(error);
+        if (reason !== said)
+          say(
+            `coffer: ${this.call.placeName} has changed, but the program goes on with what it has: ${reason}`,
+          );
+        said = reason;
         if (!isPassing(error)) continue;
         this.#isThere = true;
         await pauses.wait();
@@ -126,4 +138,9 @@ class News {
     this.#isThere = false;
     return was;
   }
+}
+
+/** Whoever follows the events hears of it as well, and says so. */
+function isRefusedCredential(failure: Failure): boolean {
+  return failure instanceof Refused && failure.status === 401;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { Witness } from './witness.js';
 
@@ -12,14 +13,17 @@ const ENDING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQU
 /** A group's signal goes to one member after the other; so long the witness has to get it too. */
 const SETTLING_MS = 20;
 
-export class Signals {
-  /** The first signal that asks to end. */
-  ending: NodeJS.Signals | null = null;
+const LOOK_AGAIN_MS = 100;
 
+/** A program that asks back, reloads or begins anew when it gets one of these does so within this time, or ends. */
+const FADES_AFTER_MS = 5_000;
+
+export class Signals {
   /** Where signals go; without one, nobody is there to get them. */
   receiver: ((signal: NodeJS.Signals) => void) | null = null;
 
   #witness: Witness | null = null;
+  #endingUntil = 0;
   readonly #examined = new Set<NodeJS.Signals>();
   readonly #onEnding: ((signal: NodeJS.Signals) => void)[] = [];
 
@@ -42,13 +46,27 @@ export class Signals {
     await this.#witness.stand();
   }
 
+  /**
+   * Whether the program may be about to end because it was asked to: then it is not started again. TERM means it. HUP makes many
+   * servers reload, and INT is something to go on after for whatever talks with people: who has not ended after a while, stays.
+   */
+  get isEnding(): boolean {
+    return this.#endingUntil > Date.now();
+  }
+
+  /** Waits until it is not. */
+  async notEnding(): Promise<void> {
+    while (this.isEnding) await pause(LOOK_AGAIN_MS);
+  }
+
   stop(): void {
     this.#witness?.dismiss();
   }
 
   async #received(signal: NodeJS.Signals): Promise<void> {
     if (ENDING.includes(signal)) {
-      this.ending ??= signal;
+      const fades = signal === 'SIGTERM' ? Number.POSITIVE_INFINITY : Date.now() + FADES_AFTER_MS;
+      this.#endingUntil = Math.max(this.#endingUntil, fades);
       for (const listener of this.#onEnding) listener(signal);
     }
     // One that comes twice while it is looked into came to us and to the group, and is one.
@@ -62,11 +80,9 @@ export class Signals {
   }
 
   async #wasForUsAlone(signal: NodeJS.Signals): Promise<boolean> {
-    // A terminal that changes its size tells its whole group, and no process dies of it.
-    if (signal === 'SIGWINCH') return !isOnTerminal();
     const witness = this.#witness;
     if (witness === null) return true;
-    await new Promise((resolve) => setTimeout(resolve, SETTLING_MS));
+    await pause(SETTLING_MS);
     const wasForAll = await witness.got(signal);
     return witness.neverCame ? !isOnTerminal() : !wasForAll;
   }

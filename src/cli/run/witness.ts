@@ -5,13 +5,16 @@ type Question = Readonly<{ number: number; settle: () => void }>;
 /** A question gets lost when a signal comes while the shell reads it: it is asked again. */
 const ASK_AGAIN_MS = 100;
 
+/** One that was stopped, alone or with its group, does not answer; a signal may come late then, but never gets lost. */
+const SILENT_AFTER_MS = 3_000;
+
 /**
  * Says each signal that it gets, and repeats each line that it is told. Ends when we have ended: a signal makes `read` fail
  * as well, but not so often.
  */
 const SCRIPT = `
 ulimit -c 0
-for name in TERM INT HUP QUIT USR1 USR2; do trap "echo SIG$name" $name; done
+for name in TERM INT HUP QUIT USR1 USR2 WINCH; do trap "echo SIG$name" $name; done
 failures=0
 while [ $failures -lt 1000 ]; do
   if read -r line; then failures=0; echo "$line"; else failures=$((failures + 1)); fi
@@ -53,7 +56,7 @@ export class Witness {
     return this.#got.delete(signal);
   }
 
-  /** Waits until it has told everything that it got before this moment, or is gone. */
+  /** Waits until it has told everything that it got before this moment, or is gone, or has been silent for long. */
   async stand(): Promise<void> {
     if (this.neverCame) return;
     await new Promise<void>((resolve) => {
@@ -64,9 +67,11 @@ export class Witness {
       };
       const settle = (): void => {
         clearInterval(timer);
+        clearTimeout(patience);
         resolve();
       };
       const timer = setInterval(ask, ASK_AGAIN_MS);
+      const patience = setTimeout(settle, SILENT_AFTER_MS);
       ask();
     });
   }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { CLI, until, type Coffer } from './coffer.js';
 
 const SCRIPT = '/usr/bin/script';
@@ -18,15 +18,27 @@ export class Terminal {
   }
 
   static open(coffer: Coffer, args: readonly string[], env: Readonly<Record<string, string>> = {}): Terminal {
-    if (!existsSync(SCRIPT)) throw new Error(`${SCRIPT} of util-linux is needed to test on a terminal`);
     const command = [process.execPath, CLI, ...args].map(quoted).join(' ');
+    return Terminal.with(coffer, `exec ${command}`, env);
+  }
+
+  /** A shell as people have it, with jobs that can be stopped; in it, `coffer` is the command. */
+  static shell(coffer: Coffer, env: Readonly<Record<string, string>> = {}): Terminal {
+    const alias = `coffer() { ${quoted(process.execPath)} ${quoted(CLI)} "$@"; }`;
+    const shell = `exec bash --noprofile --rcfile rc -i`;
+    writeFileSync(coffer.path('rc'), `PS1='$ '\nbind 'set enable-bracketed-paste off'\n${alias}\n`);
+    return Terminal.with(coffer, shell, env);
+  }
+
+  private static with(coffer: Coffer, command: string, env: Readonly<Record<string, string>>): Terminal {
+    if (!existsSync(SCRIPT)) throw new Error(`${SCRIPT} of util-linux is needed to test on a terminal`);
     // -e: the exit code of the command; -f: everything at once.
-    const child = spawn(SCRIPT, ['-q', '-e', '-f', '-c', `stty cols 80; exec ${command}`, '/dev/null'], {
+    const child = spawn(SCRIPT, ['-q', '-e', '-f', '-c', `stty cols 80; ${command}`, '/dev/null'], {
       cwd: coffer.home,
       env: coffer.environment({ ...env, SHELL: '/bin/sh', TERM: 'xterm' }),
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    return new Terminal(child);
+    return new Terminal(coffer.endsWithMe(child));
   }
 
   type(keys: string): void {

@@ -14,7 +14,7 @@ export class Line {
   private constructor(
     private readonly server: Server,
     readonly url: string,
-    private readonly target: URL,
+    private target: URL,
   ) {}
 
   static async to(url: string): Promise<Line> {
@@ -43,6 +43,12 @@ export class Line {
 
   live(): void {
     this.#isDead = false;
+  }
+
+  /** Cuts it, and leads it somewhere else. */
+  turn(url: string): void {
+    this.target = new URL(url);
+    this.cut();
   }
 
   /** What the command sends stays on the way. */

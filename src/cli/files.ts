@@ -80,7 +80,7 @@ export function writeNewFile(path: string, data: Bytes, mode: number): void {
     } catch (error) {
       if (systemCode(error) === 'EEXIST') throw occupied(path);
       // A file system without hard links: its own way to make a file only when there is none.
-      writeFileSync(path, data, { flag: 'wx', mode });
+      writeOnly(path, data, mode);
     } finally {
       rmSync(temporary, { force: true });
     }
@@ -148,6 +148,20 @@ function writeBeside(path: string, data: Bytes, prepare: (file: number) => void)
     closeSync(file);
   }
   return temporary;
+}
+
+/** Half of a file is none. */
+function writeOnly(path: string, data: Bytes, mode: number): void {
+  const file = openSync(path, 'wx', mode);
+  try {
+    writeFileSync(file, data);
+    fsyncSync(file);
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
 }
 
 function temporaryFor(path: string): string {

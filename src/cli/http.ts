@@ -12,6 +12,9 @@ const LARGEST_ANSWER = 256 * 1024 * 1024;
 /** Even an answer that never falls silent must end. */
 const MOST_TIMES_THE_SILENCE = 10;
 
+/** What is longer, Node's timers take for nothing at all. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export type Wanted = Readonly<{
   method: string;
   /** With its query, percent-encoded. */
@@ -36,7 +39,7 @@ export class Connection {
     readonly server: string,
     timeoutSeconds: number,
   ) {
-    this.#timeoutMs = timeoutSeconds * 1000;
+    this.#timeoutMs = Math.min(timeoutSeconds * 1000, LONGEST_TIMER_MS / MOST_TIMES_THE_SILENCE);
   }
 
   /** The whole answer. Throws when the server cannot be reached, is silent for too long, or drops the connection. */

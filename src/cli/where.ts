@@ -136,7 +136,7 @@ function textOf(path: string): string | null {
 }
 
 /** Null when the folder that the command was started in is gone. */
-function currentFolder(): string | null {
+export function currentFolder(): string | null {
   try {
     return process.cwd();
   } catch {

@@ -9,7 +9,7 @@ import {
   readlinkSync,
   lstatSync,
 } from 'node:fs';
-import type { ChildProcess } from 'node:child_process';
+import { execFileSync, type ChildProcess } from 'node:child_process';
 import { printed, until, type Coffer, type Ended } from './support/coffer.js';
 import { Workplace } from './support/service.js';
 import { Terminal } from './support/terminal.js';
@@ -103,6 +103,11 @@ describe('coffer run', () => {
 
     it('is stdin, untouched', async () => {
       expect((await shell('cat', { input: 'through\n' })).stdout).toBe('through\n');
+    });
+
+    it('is a pipe that the shell has put among the arguments', async () => {
+      const by = ['bash', '-c', '"$@" <(printf one) <(printf two)', 'bash'];
+      expect((await coffer.run(['run', '--', 'cat'], { by })).stdout).toBe('onetwo');
     });
 
     it('shows nothing of it in the debug log of Node', async () => {
@@ -231,9 +236,11 @@ describe('coffer run', () => {
 
     it('is 128 and the signal’s number when a signal ended the child', async () => {
       const ended = await Promise.all(
-        ['TERM', 'KILL', 'INT', 'HUP', 'SEGV'].map((name) => shell(`kill -${name} $$`)),
+        ['TERM', 'KILL', 'INT', 'HUP', 'SEGV', 'QUIT', 'ABRT', 'USR1', 'PIPE', 'XFSZ', 'SYS'].map((name) =>
+          shell(`ulimit -c 0; kill -${name} $$`),
+        ),
       );
-      expect(ended.map(({ code }) => code)).toEqual([143, 137, 130, 129, 139]);
+      expect(ended.map(({ code }) => code)).toEqual([143, 137, 130, 129, 139, 131, 134, 138, 141, 153, 159]);
     });
 
     it('is 127 for what is not found and 126 for what cannot be executed', async () => {
@@ -315,6 +322,17 @@ describe('coffer run', () => {
       expect(counts()).toEqual({ SIGINT: 1, SIGQUIT: 1, SIGTERM: 1, SIGHUP: 1 });
       process.kill(pid, 'SIGKILL');
       await terminal.ended;
+    });
+
+    it('are not lost when what stands beside the child to hear of them is stopped', async () => {
+      const child = coffer.start(counter(), { env: { COUNTS: countsPath() } });
+      await printed(child, /counting/);
+      const children = execFileSync('pgrep', ['-P', String(child.pid), '-f', 'trap'], { encoding: 'utf8' });
+      process.kill(Number(children), 'SIGSTOP');
+      child.kill('SIGTERM');
+      await until('TERM', () => counts()['SIGTERM'] === 1);
+      child.stdin?.end();
+      await closed(child);
     });
 
     it('end the command with the child’s own code, and with its file', async () => {

@@ -81,6 +81,7 @@ describe('where the command goes, and as whom', () => {
       expect(refused.stderr).not.toContain('canary');
       expect((await coffer.run(['login', '--server', app.url, '--login', 'olivia'])).code).toBe(64);
       expect((await coffer.run(['login', '--server', app.url])).code).toBe(64);
+      expect((await coffer.run(['login', '--server', app.url, '--token-stdin'])).code).toBe(64);
       expect(() => saved()).toThrow('ENOENT');
     });
 
@@ -307,6 +308,17 @@ describe('where the command goes, and as whom', () => {
     it('runs without a home, where a token is given', async () => {
       expect((await coffer.run(['list'], { env: { ...token(), HOME: undefined } })).code).toBe(0);
       expect((await coffer.run(['list'], { env: { ...token(), HOME: '/nonexistent' } })).code).toBe(0);
+    });
+
+    it('says that the folder is gone, and works in it where that does not matter', async () => {
+      const by = ['sh', '-c', 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', 'sh'];
+      expect((await coffer.run(['list'], { env: token(), by })).code).toBe(0);
+      const { code, stderr } = await coffer.run(['use', 'acme/web/dev'], { by });
+      expect([code, stderr]).toEqual([78, expect.stringContaining('is gone')]);
+    });
+
+    it('waits as long as it is told to, be it for years', async () => {
+      expect((await coffer.run(['list', '--timeout', '999999999'], { env: token() })).code).toBe(0);
     });
 
     it('says why a login cannot be saved', async () => {

@@ -10,7 +10,14 @@ import { changeLogins, readLogins, type Login } from '../logins.js';
 import { environmentArgument, nameOf } from '../scope.js';
 import { ask, isInteractive, readStdin } from '../stdin.js';
 import { print, printable, printJson, say, warn } from '../terminal.js';
-import { checkedToken, findCredential, findEnvironment, findServer, type Credential } from '../where.js';
+import {
+  checkedToken,
+  currentFolder,
+  findCredential,
+  findEnvironment,
+  findServer,
+  type Credential,
+} from '../where.js';
 
 // Who one is, and where one works.
 
@@ -84,6 +91,7 @@ async function tokenLogin(call: Call): Promise<Login> {
     throw usage('--token-stdin stands alone: a token says itself whose it is.');
   }
   const bytes = await readStdin('the token');
+  if (bytes.length === 0) throw usage('There is no token on stdin.');
   const token = checkedToken(Buffer.from(bytes).toString('utf8'), 'stdin');
   const bearer = new Bearer({ value: { token }, source: 'stdin' }, call.connection);
   return { who: nameIn(await new ApiClient(call.connection, bearer).get('/auth/me', {})), token };
@@ -178,7 +186,9 @@ function nameIn(me: Me): string {
 
 async function use(call: Call): Promise<void> {
   const environment = nameOf(environmentArgument(call.argument(0)));
-  const path = join(process.cwd(), '.coffer.json');
+  const folder = currentFolder();
+  if (folder === null) throw new Failure(EXIT.configuration, 'The folder that you are in is gone.');
+  const path = join(folder, '.coffer.json');
   writeFile(path, `${JSON.stringify({ env: environment }, null, 2)}\n`, { mode: 0o644, keepsMode: true });
   say(`${environment} is chosen for this folder (${basename(path)}).`);
 }

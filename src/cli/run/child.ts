@@ -1,4 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { EXIT, systemCode } from '../failure.js';
 import { say } from '../terminal.js';
@@ -29,7 +30,8 @@ export class Child {
   static start(command: readonly [string, ...string[]], plan: Plan): Child {
     const [program, ...args] = command;
     try {
-      const started = spawn(program, args, { env: childEnvironment(plan), stdio: 'inherit', shell: false });
+      const env = childEnvironment(plan);
+      const started = spawn(program, args, { env, stdio: descriptorsFor(args), shell: false });
       return new Child(started, endOf(started, program));
     } catch (error) {
       if (systemCode(error) === 'E2BIG') throw tooLarge(plan);
@@ -53,6 +55,28 @@ export class Child {
     } finally {
       clearTimeout(timer);
     }
+  }
+}
+
+/** Ours, and those that arguments name: `coffer run -- psql -f <(generate)` gives a pipe as /dev/fd/63. */
+function descriptorsFor(args: readonly string[]): StdioOptions {
+  const named = args.flatMap((text) =>
+    [...text.matchAll(/\/dev\/fd\/(\d{1,4})\b/g)].map(([, number]) => Number(number)),
+  );
+  const descriptors: (number | 'inherit' | 'ignore')[] = ['inherit', 'inherit', 'inherit'];
+  for (const number of named.filter(isPipeOrFile)) {
+    while (descriptors.length < number) descriptors.push('ignore');
+    if (number > 2) descriptors[number] = number;
+  }
+  return descriptors;
+}
+
+function isPipeOrFile(descriptor: number): boolean {
+  try {
+    const kind = fstatSync(descriptor);
+    return kind.isFIFO() || kind.isFile();
+  } catch {
+    return false;
   }
 }
 

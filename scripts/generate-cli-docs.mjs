@@ -33,7 +33,7 @@ environment are used, and why.
 | 78 | configuration: no environment chosen, a broken \`.coffer.json\` |
 
 \`coffer run\` ends with the exit code of its program: 128 + n when signal n ended it, 127 when it is not found, 126 when it cannot be
-executed.
+executed. Node does not tell of the end by a real-time signal (32 and above): that counts as 0.
 `;
 
 if (!process.argv.includes('--built')) await ensureBuiltOrExit();

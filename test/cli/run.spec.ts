@@ -9,7 +9,7 @@ import {
   readlinkSync,
   lstatSync,
 } from 'node:fs';
-import { execFileSync, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { printed, until, type Coffer, type Ended } from './support/coffer.js';
 import { Workplace } from './support/service.js';
 import { Terminal } from './support/terminal.js';
@@ -327,8 +327,13 @@ describe('coffer run', () => {
     it('are not lost when what stands beside the child to hear of them is stopped', async () => {
       const child = coffer.start(counter(), { env: { COUNTS: countsPath() } });
       await printed(child, /counting/);
-      const children = execFileSync('pgrep', ['-P', String(child.pid), '-f', 'trap'], { encoding: 'utf8' });
-      process.kill(Number(children), 'SIGSTOP');
+      const pid = String(child.pid);
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+      const shells = children.filter((each) =>
+        readFileSync(`/proc/${each}/cmdline`, 'utf8').includes('trap'),
+      );
+      expect(shells).toHaveLength(1);
+      process.kill(Number(shells[0]), 'SIGSTOP');
       child.kill('SIGTERM');
       await until('TERM', () => counts()['SIGTERM'] === 1);
       child.stdin?.end();

@@ -32,6 +32,10 @@ export class Busy extends Failure {}
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   const self = [process.pid, here(), randomBytes(8).toString('hex')].join(' ');
   await taken(path, self);
+  const release = (): void => {
+    if (textOf(path) === self) rmSync(path, { force: true });
+  };
+  process.once('exit', release);
   const sign = setInterval(() => {
     signOfLife(path);
   }, ALIVE_EVERY_MS);
@@ -39,7 +43,8 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
     return await work();
   } finally {
     clearInterval(sign);
-    if (textOf(path) === self) rmSync(path, { force: true });
+    process.off('exit', release);
+    release();
   }
 }
 

@@ -88,8 +88,8 @@ export function readLogins(): Logins {
 export async function changeLogins<T>(change: (logins: Logins) => Promise<readonly [Logins, T]>): Promise<T> {
   const path = loginsPath();
   makeFolder(dirname(path));
-  return unbroken(() =>
-    withLock(`${path}.lock`, async () => {
+  return withLock(`${path}.lock`, () =>
+    unbroken(async () => {
       const present = readLogins();
       const [changed, result] = await change(present);
       if (changed !== present)

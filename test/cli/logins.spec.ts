@@ -81,6 +81,7 @@ describe('a saved login', () => {
         line.release();
         expect(await ended).toMatchObject({ code, stdout: '' });
         expect(saved().refreshToken).not.toBe(refreshToken);
+        expect(existsSync(coffer.path(LOCK))).toBe(false);
         expire();
         expect((await whoami()).code).toBe(0);
       }

@@ -1,5 +1,5 @@
 import { EVENT_COLUMNS, EventView, type EventRow } from '../../audit/audit-event.view.js';
-import { TABLES } from '../../audit/audit.js';
+import { TABLES } from '../../audit/event-rows.js';
 import { genesis, type Chain, type Head } from '../../audit/hash-chain.js';
 import { firstRow, rows, type Transaction } from '../../database/transaction.js';
 import { tenantsOf } from '../../database/every-row.js';
@@ -172,11 +172,13 @@ type EndRow = Readonly<{
   last: string | null;
 }>;
 
+const IS_OF_MANY = { org: 'list is not null', user: 'false' } as const;
+
 function readPage(tx: Transaction, chain: Chain, from: number, to: number): Promise<PageRow[]> {
   const { events, owner } = TABLES[chain.kind];
   return rows<PageRow>(
     tx,
-    `select ${EVENT_COLUMNS}, project, environment, secret, many from ${events}
+    `select ${EVENT_COLUMNS[chain.kind]}, project, environment, secret, ${IS_OF_MANY[chain.kind]} as many from ${events}
      where ${owner} = $1 and seq between $2 and $3 order by seq`,
     [chain.id, from, to],
   );

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Entry } from '../formats/entry.js';
+import { environmentForm } from '../formats/names.js';
 import { read, type ReadableFormat } from '../formats/read.js';
 import type { View } from './api-client.js';
 import type { Call } from './call.js';
@@ -20,18 +21,22 @@ type Step = Readonly<{
   changes: readonly Change[];
 }>;
 
+// What one request may be: see the service's `changes`. A larger one is cut off before there is an answer that explains it.
 const MOST_CHANGES = 500;
-const MOST_BYTES = 16 * 1024 * 1024;
+const LARGEST_REQUEST = 8 * 1024 * 1024;
+const LARGEST_FILE = 2 * LARGEST_REQUEST;
 
 /** `coffer import`: a file as one request that is applied in full or not at all. */
 export async function importFile(call: Call): Promise<void> {
   const entries = await readEntries(call);
   const path = call.place;
-  const declared = await call.api.all('/{o}/{p}/envs/{envName}/secrets', { path });
-  const steps = stepsFor(entries, new Set(declared.map(({ name }) => name)), call.flags.isSet('declareOnly'));
+  const secrets = await call.api.all('/{o}/{p}/envs/{envName}/secrets', { path });
+  const declared = secrets.map(({ name }) => name);
+  refuseOtherSpellings(call, entries, declared);
+  const steps = stepsFor(entries, new Set(declared), call.flags.isSet('declareOnly'));
   const changes = steps.flatMap((step) => step.changes);
+  refuseTooMuch(call, steps, changes);
   if (call.flags.isSet('dryRun')) return show(call, steps);
-  if (changes.length > MOST_CHANGES) throw tooMany(call, changes.length);
   const revision = changes.length === 0 ? null : await send(call, changes);
   if (call.json) {
     return printJson({ revision, steps: steps.map(({ name, action }) => ({ name, action })) });
@@ -55,7 +60,7 @@ async function send(call: Call, changes: Change[]): Promise<number> {
 async function readEntries(call: Call): Promise<readonly Entry[]> {
   const file = call.argument(0);
   const format = formatOf(call);
-  const bytes = file === '-' ? await readStdin('the file', MOST_BYTES) : readNamedFile(file, MOST_BYTES);
+  const bytes = file === '-' ? await readStdin('the file', LARGEST_FILE) : readNamedFile(file, LARGEST_FILE);
   const result = read(bytes, file, format);
   if ('entries' in result) return result.entries;
   const name = file === '-' ? 'stdin' : file;
@@ -103,13 +108,35 @@ function summaryOf(call: Call, steps: readonly Step[], revision: number | null):
   return `Declared ${count('declare')} and set ${count('set')} in ${call.placeName}, revision ${String(revision)}.`;
 }
 
-function tooMany(call: Call, count: number): Failure {
-  return new Failure(
+/** Two spellings of one variable cannot both be declared. The service says so too; a dry run has to say it before. */
+function refuseOtherSpellings(call: Call, entries: readonly Entry[], declared: readonly string[]): void {
+  const names = new Set(declared);
+  const spelling = new Map(declared.map((name) => [environmentForm(name), name]));
+  const lines = entries.flatMap(({ name }) => {
+    const other = spelling.get(environmentForm(name));
+    return other === undefined || names.has(name) ? [] : [`\n  ${name}: ${other} is declared already`];
+  });
+  if (lines.length === 0) return;
+  throw new Failure(
     EXIT.failed,
-    `The file needs ${String(count)} changes; one request, which is applied in full or not at all, takes ${String(MOST_CHANGES)}. ${
-      call.flags.isSet('declareOnly')
-        ? 'Split the file.'
-        : 'Declare first (--declare-only) and import then, or split the file.'
-    }`,
+    `Nothing was imported: these are other spellings of what ${call.placeName} has, and the same as variables:${lines.join('')}\nWrite the names as they are declared.`,
   );
+}
+
+function refuseTooMuch(call: Call, steps: readonly Step[], changes: readonly Change[]): void {
+  if (changes.length > MOST_CHANGES) {
+    const inTwoSteps = steps.length <= MOST_CHANGES && !call.flags.isSet('declareOnly');
+    throw new Failure(
+      EXIT.failed,
+      `Nothing was imported: the file needs ${String(changes.length)} changes, and one request, which is applied in full or not at all, takes ${String(MOST_CHANGES)}. ${
+        inTwoSteps ? 'Declare first, with --declare-only, and import then.' : 'Split the file.'
+      }`,
+    );
+  }
+  if (Buffer.byteLength(JSON.stringify({ changes })) > LARGEST_REQUEST) {
+    throw new Failure(
+      EXIT.failed,
+      `Nothing was imported: the values are more than the ${String(LARGEST_REQUEST / 1024 / 1024)} MiB of one request, which is applied in full or not at all. Split the file.`,
+    );
+  }
 }

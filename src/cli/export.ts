@@ -21,8 +21,8 @@ export async function exportValues(call: Call): Promise<void> {
   const secret = identityOf(call, format);
   const { values } = await readValues(call);
   const entries = [...values].map(([name, value]) => ({ name, value }));
-  if (format === 'github-env') await print(written('github-mask', entries, secret));
   const text = written(format, entries, secret);
+  if (format === 'github-env') await print(written('github-mask', entries, secret));
   if (target.kind === 'stdout') return print(text);
   if (target.kind === 'append') appendTo(target.path, text);
   else writeFile(target.path, text, { mode: PRIVATE_FILE });
@@ -30,7 +30,10 @@ export async function exportValues(call: Call): Promise<void> {
 }
 
 function formatOf(call: Call): Format {
-  const name = call.flags.text('format') ?? 'dotenv';
+  const given = call.flags.text('format');
+  if (call.json && given !== undefined && given !== 'json')
+    throw usage(`--json and --format ${given} are two formats: give one of them.`);
+  const name = given ?? (call.json ? 'json' : 'dotenv');
   const format = EXPORT_FORMATS.find((each) => each === name);
   if (format === undefined)
     throw usage(`There is no format “${name}”. There are: ${EXPORT_FORMATS.join(', ')}`);

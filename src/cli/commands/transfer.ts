@@ -17,6 +17,7 @@ export const transferCommands: readonly CommandSpec[] = [
       ['--namespace <namespace>', 'k8s: its namespace'],
     ],
     asks: 'environment',
+    json: true,
     examples: [
       'coffer export -o .env',
       'eval "$(coffer export --format shell)"',

@@ -11,6 +11,8 @@ export type CommandSpec = Readonly<{
   /** The name and the operands, such as `set <name>`. */
   usage: string;
   aliases?: readonly string[];
+  /** What the first operand can be, for completion. */
+  choices?: readonly string[];
   summary: string;
   /** What `--help` says below the summary. */
   details?: string;

@@ -49,3 +49,12 @@ export function flagsOf(spec: CommandSpec): FlagSpec[] {
 export function longName(flags: string): string | undefined {
   return /--[a-z-]+/.exec(flags)?.[0];
 }
+
+/** `-o, --output <file>` → `-o`. */
+export function shortName(flags: string): string | undefined {
+  return /^-[a-zA-Z]\b/.exec(flags)?.[0];
+}
+
+export function takesValue([flags]: FlagSpec): boolean {
+  return flags.includes('<');
+}

@@ -9,6 +9,7 @@ type Commands = readonly (CommandSpec | GroupSpec)[];
 export function completionCommand(all: () => Commands): CommandSpec {
   return {
     usage: 'completion <shell>',
+    choices: ['bash', 'zsh', 'fish'],
     summary: 'write the completion for a shell: bash, zsh or fish',
     asks: 'nobody',
     examples: [

@@ -58,6 +58,7 @@ async function readChain(file: string, check: ChainCheck): Promise<SignedHead | 
       const found = headIn(data);
       if (found !== null) head = found;
       else if (!check.add(data)) check.findings.push(damaged(number, data, check));
+      else if (JSON.stringify(data) !== line) check.findings.push(rewritten(number, data));
     }
   } catch (error) {
     throw new Failure(EXIT.failed, `The file ${file} cannot be read: ${systemReason(error)}.`);
@@ -71,6 +72,12 @@ function damaged(number: number, data: unknown, { last }: ChainCheck): string {
   if (seq !== null)
     return `record ${String(seq)} was changed: line ${String(number)} is no record of a trail any more`;
   return `line ${String(number)}, where record ${String((last?.seq ?? 0) + 1)} belongs, is damaged or cut off`;
+}
+
+/** A key that comes twice is read by one program as this and by another as that, and the hash fits all the same. */
+function rewritten(number: number, data: unknown): string {
+  const seq = isRecord(data) ? Number(data['seq']) : 0;
+  return `record ${String(seq)} was changed: line ${String(number)} is not as the service writes it`;
 }
 
 function checkHead(head: SignedHead | null, check: ChainCheck, expectedKey: string | undefined): void {

@@ -2,6 +2,7 @@ import { IncomingMessage } from 'node:http';
 import { isJson, refusal, stranger } from './api-error.js';
 import type { components, paths } from './api-types.js';
 import type { Bearer } from './credential.js';
+import { EXIT, Failure } from './failure.js';
 import type { Answer, Connection } from './http.js';
 import { isRecord, parsed } from './json.js';
 
@@ -10,6 +11,8 @@ import { isRecord, parsed } from './json.js';
 
 /** One of the service's shapes, by its name. */
 export type View<N extends keyof components['schemas']> = components['schemas'][N];
+
+const SCOPE_PARAMETERS = ['o', 'p', 'envName'];
 
 type Method = 'get' | 'put' | 'post' | 'delete' | 'patch';
 
@@ -129,7 +132,12 @@ export class ApiClient {
     const message = await this.#authorized(open, (opened) => opened.statusCode ?? 0);
     const { statusCode: status = 0, headers } = message;
     if (status !== 200)
-      throw refusal({ status, headers, body: await this.connection.read(message) }, this.server, this.#whose);
+      throw refusal(
+        { status, headers, body: await this.connection.read(message) },
+        this.server,
+        this.#whose,
+        about(input),
+      );
     if (headers['content-type']?.startsWith(type) === true) return this.connection.chunks(message, silenceMs);
     message.destroy();
     throw stranger({ status, headers }, this.server);
@@ -156,7 +164,7 @@ export class ApiClient {
       ({ status }) => status,
     );
     if (answer.status >= 200 && answer.status < 300) return answer;
-    throw refusal(answer, this.server, this.#whose);
+    throw refusal(answer, this.server, this.#whose, about(sent));
   }
 
   /** Asks with the credential; once more with a renewed one, when the first had ended. */
@@ -193,14 +201,29 @@ export class ApiClient {
 /** `/orgs/{o}` and its parameters as the path and query of a request. */
 function address(template: string, { path = {}, query = {} }: Sent): string {
   const values = new Map(Object.entries(path).map(([name, value]) => [name, String(value)]));
-  const filled = template.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(values.get(name) ?? ''),
-  );
+  const filled = template.replaceAll(/\{(\w+)\}/g, (_, name: string) => segment(values.get(name) ?? ''));
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined) parameters.append(name, String(value));
   }
   return parameters.size === 0 ? filled : `${filled}?${parameters.toString()}`;
+}
+
+/** What stands between may shorten `roles/..` to the organisation itself, and would have that deleted. */
+function segment(value: string): string {
+  if (!/^\.{0,2}$/.test(value) && value.isWellFormed()) return encodeURIComponent(value);
+  throw new Failure(EXIT.failed, `“${value}” cannot be a name.`);
+}
+
+/** What a request is about, for people: `NAME in acme/web/prod`. */
+function about({ path = {} }: Sent): string | null {
+  const named = Object.entries(path).map(([name, value]) => [name, String(value)] as const);
+  const place = named.filter(([name]) => SCOPE_PARAMETERS.includes(name)).map(([, value]) => value);
+  const own = named
+    .filter(([name]) => ![...SCOPE_PARAMETERS, 'user'].includes(name))
+    .map(([, value]) => value);
+  const said = [own.join(' '), place.join('/')].filter((part) => part !== '');
+  return said.length === 0 ? null : said.join(' in ');
 }
 
 /** Only the cursor is taken from the link: where the next page is asked for is not the answer's to say. */

@@ -16,15 +16,21 @@ export class Refused extends Failure {
   }
 }
 
-/** What an answer that is no success means. `whose` says which credential was sent. */
-export function refusal(answer: Answer, server: string, whose: string | null): Failure {
+/** What an answer that is no success means. `whose` says which credential was sent, `about` what was asked for. */
+export function refusal(
+  answer: Answer,
+  server: string,
+  whose: string | null,
+  about: string | null = null,
+): Failure {
   const body = isJson(answer) ? parsed(answer.body.toString('utf8')) : undefined;
   const said = isRecord(body) ? sentenceOf(body) : null;
   if (!isRecord(body) || said === null) return stranger(answer, server);
   const code = typeof body['code'] === 'string' ? body['code'] : null;
   const details = Array.isArray(body['details']) ? body['details'].filter(isRecord) : [];
   const lines = [...details, ...validationsOf(body)].map(detailLine).filter((line) => line !== null);
-  const message = [said + advice(answer, whose), ...lines].join('\n');
+  const where = answer.status === 404 && about !== null ? [`Looked for: ${printable(about)}`] : [];
+  const message = [said + advice(answer, whose), ...lines, ...where].join('\n');
   return new Refused(exitCodeOf(answer.status, code), message, answer.status, code, details);
 }
 
@@ -57,7 +63,16 @@ function typeOf({ headers }: Head): string {
 /** The sentence of any of the service's envelopes. */
 function sentenceOf(body: Readonly<Record<string, unknown>>): string | null {
   const said = [body['error'], body['message'], body['detail']].find((each) => typeof each === 'string');
-  return typeof said === 'string' ? printable(said) : null;
+  return typeof said === 'string' ? printable(inOurWords(said)) : null;
+}
+
+/** The service speaks to programs: of parameters, and of details that stand below here. */
+function inOurWords(said: string): string {
+  return said
+    .replace(/\bsee details\b/, 'see below')
+    .replace(/\bin details\b/, 'below')
+    .replace(/\bforce=true\b/, '--force')
+    .replace(/\bifVersion\b/, '--if-version');
 }
 
 /** The door to personal secrets names broken fields in its own way. */

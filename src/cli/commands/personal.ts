@@ -2,7 +2,7 @@ import type { View } from '../api-client.js';
 import type { Call } from '../call.js';
 import type { CommandSpec, FlagSpec, GroupSpec } from '../command.js';
 import { confirmed } from '../confirm.js';
-import { EXIT, Failure, usage } from '../failure.js';
+import { usage } from '../failure.js';
 import { isInteractive, readStdin, stdinHasData, valueFrom, warnOfNewline } from '../stdin.js';
 import { printTable } from '../table.js';
 import { print, printable, printJson, say } from '../terminal.js';
@@ -59,7 +59,7 @@ export const personalCommands: GroupSpec = {
       usage: 'list [name]',
       aliases: ['ls'],
       summary: 'list personal secrets, or show one; never a value',
-      flags: [['--output <format>', 'table or json']],
+      flags: [['-o, --output <format>', 'table or json']],
       asks: 'server',
       json: true,
       examples: ['coffer secret list', 'coffer secret list api-key --output json'],
@@ -72,6 +72,7 @@ export const personalCommands: GroupSpec = {
       details: 'What a running program has, and files that were written, stay as they are.',
       flags: [['--yes', 'do not ask']],
       asks: 'server',
+      json: true,
       examples: ['coffer secret delete api-key', 'coffer secret rm api-key --yes'],
       run: remove,
     },
@@ -79,7 +80,7 @@ export const personalCommands: GroupSpec = {
 };
 
 async function create(call: Call): Promise<void> {
-  const name = personalName(call);
+  const name = call.argument(0);
   const value = await givenValue(call);
   if (value === null) {
     throw usage(`There is no value for ${name}: give it on stdin, or with --value.`);
@@ -91,7 +92,7 @@ async function create(call: Call): Promise<void> {
 }
 
 async function update(call: Call): Promise<void> {
-  const name = personalName(call);
+  const name = call.argument(0);
   const value = await givenValue(call);
   const body = { ...(value !== null && { value }), ...fieldsOf(call) };
   if (Object.keys(body).length === 0) {
@@ -127,13 +128,14 @@ async function list(call: Call): Promise<void> {
 
 async function found(call: Call): Promise<View<'CoderSecretView'>[]> {
   if (call.optional(0) === undefined) return call.api.get(SECRETS, { path: ME });
-  return [await call.api.get(SECRET, { path: { ...ME, name: personalName(call) } })];
+  return [await call.api.get(SECRET, { path: { ...ME, name: call.argument(0) } })];
 }
 
 async function remove(call: Call): Promise<void> {
-  const name = personalName(call);
+  const name = call.argument(0);
   if (!(await confirmed(call, `Delete the personal secret ${name}?`))) return;
   await call.api.delete(SECRET, { path: { ...ME, name } });
+  if (call.json) return printJson({ deleted: true, name });
   await print(`Deleted secret ${printable(name)}.\n`);
 }
 
@@ -168,11 +170,4 @@ function outputOf(call: Call): 'table' | 'json' {
   const output = call.flags.text('output') ?? 'table';
   if (output === 'table' || output === 'json') return output;
   throw usage(`--output is table or json, not “${output}”.`);
-}
-
-/** What a path cannot carry is no name; the rest is the service's to say. */
-function personalName(call: Call): string {
-  const name = call.argument(0);
-  if (!/^\.{0,2}$/.test(name) && name.isWellFormed()) return name;
-  throw new Failure(EXIT.failed, `“${name}” cannot be the name of a secret.`);
 }

@@ -63,6 +63,10 @@ export async function promote(call: Call): Promise<void> {
     call.api.post('/{o}/{p}/envs/{envName}/promote', { path: call.place, body }),
   );
   if (call.json) return printJson({ revision, promoted });
+  if (promoted.length === 0) {
+    say(`Nothing has a value in ${from}: nothing was promoted.`);
+    return;
+  }
   const list = promoted.map((name) => `\n  ${printable(name)}`).join('');
   say(
     `Promoted ${String(promoted.length)} from ${from} to ${call.placeName}, revision ${String(revision)}.${list}`,

@@ -3,7 +3,7 @@ import { fstatSync, type Stats } from 'node:fs';
 import { isatty } from 'node:tty';
 import { valueProblem, LARGEST_VALUE } from '../formats/value.js';
 import { EXIT, Failure } from './failure.js';
-import { say, write } from './terminal.js';
+import { printable, say, write } from './terminal.js';
 
 // What comes in on stdin: values and answers. A value is taken byte for byte.
 
@@ -94,7 +94,7 @@ export function warnOfNewline(value: string): void {
 
 /** A line that somebody types, or the first line of stdin. Null when there is none. */
 export async function ask(question: string): Promise<string | null> {
-  write(question);
+  write(printable(question));
   const text = await firstLine();
   if (!isInteractive()) write('\n');
   return text === '' ? null : (text.split('\n')[0] ?? '').replace(/\r$/, '');
@@ -119,9 +119,10 @@ function firstLine(): Promise<string> {
   });
 }
 
-/** Whether the person says yes. */
-export async function confirm(question: string): Promise<boolean> {
-  return /^y(?:es)?$/i.test(((await ask(`${question} [y/N] `)) ?? '').trim());
+/** Whether the person says yes; null when nobody answers. */
+export async function confirm(question: string): Promise<boolean | null> {
+  const answer = await ask(`${question} [y/N] `);
+  return answer === null ? null : /^y(?:es)?$/i.test(answer.trim());
 }
 
 function kindOfStdin(): Stats | null {

@@ -36,8 +36,15 @@ function timeAt(text: string, now: number, direction: 1 | -1): string | null {
     const seconds = unit === 'm' || unit === 'h' || unit === 'd' ? SECONDS_IN[unit] : 0;
     return new Date(now + direction * Number(count) * seconds * 1000).toISOString();
   }
-  if (!/^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$/.test(text))
-    return null;
+  const [, day] =
+    /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$/.exec(text) ?? [];
+  if (day === undefined || !isDay(day)) return null;
   const time = Date.parse(text);
   return Number.isNaN(time) ? null : new Date(time).toISOString();
+}
+
+/** JavaScript reads the 31st of February as a day of March. */
+function isDay(day: string): boolean {
+  const time = Date.parse(day);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
 }

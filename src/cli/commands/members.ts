@@ -2,7 +2,7 @@ import type { View } from '../api-client.js';
 import type { Call } from '../call.js';
 import type { CommandSpec, FlagSpec, GroupSpec } from '../command.js';
 import { confirmed } from '../confirm.js';
-import { usage } from '../failure.js';
+import { EXIT, Failure, usage } from '../failure.js';
 import { orgArgument, scopeInside } from '../scope.js';
 import { ask, isInteractive, readStdin } from '../stdin.js';
 import { printTable } from '../table.js';
@@ -44,9 +44,10 @@ export const memberCommands: GroupSpec = {
     },
     {
       usage: 'remove <org> <user>',
-      summary: 'take everything that a user holds in the organisation',
+      summary: 'take everything that a user holds in the organisation; a user name or an e-mail address',
       flags: [['--yes', 'do not ask']],
       asks: 'server',
+      json: true,
       examples: ['coffer member remove acme mia'],
       run: remove,
     },
@@ -103,6 +104,7 @@ export const roleCommands: GroupSpec = {
       summary: 'delete a role that nobody holds',
       flags: [['--yes', 'do not ask']],
       asks: 'server',
+      json: true,
       examples: ['coffer role delete acme rotator'],
       run: deleteRole,
     },
@@ -131,12 +133,22 @@ async function add(call: Call): Promise<void> {
 
 async function remove(call: Call): Promise<void> {
   const o = orgArgument(call.argument(0));
-  const username = call.argument(1);
+  const username = await usernameOf(call, o, call.argument(1));
   if (!(await confirmed(call, `Take everything that ${username} holds in ${o}?`))) return;
   await call.api.delete('/orgs/{o}/members/{username}', { path: { o, username } });
+  if (call.json) return printJson({ removed: true, username });
   say(
     `${username} holds nothing in ${o} any more. What they have read: coffer exposure ${o} --actor ${username}`,
   );
+}
+
+/** Members are removed by user name; whoever has an address only finds it among the members. */
+async function usernameOf(call: Call, o: string, user: string): Promise<string> {
+  if (!user.includes('@')) return user;
+  const members = await call.api.all('/orgs/{o}/members', { path: { o } });
+  const found = members.find((member) => member.user.email.toLowerCase() === user.toLowerCase());
+  if (found !== undefined) return found.user.username;
+  throw new Failure(EXIT.failed, `Nobody in ${o} that you may see has the address “${user}”.`);
 }
 
 async function invite(call: Call): Promise<void> {
@@ -229,5 +241,6 @@ async function deleteRole(call: Call): Promise<void> {
   const role = call.argument(1);
   if (!(await confirmed(call, `Delete the role ${role} of ${o}?`))) return;
   await call.api.delete('/orgs/{o}/roles/{role}', { path: { o, role } });
+  if (call.json) return printJson({ deleted: true, name: role });
   say(`Deleted the role ${role} of ${o}.`);
 }

@@ -49,6 +49,7 @@ export const secretCommands: readonly CommandSpec[] = [
     summary: 'delete a secret; it can be restored for a while',
     flags: [['--yes', 'do not ask']],
     asks: 'environment',
+    json: true,
     examples: ['coffer delete OLD_KEY', 'coffer delete OLD_KEY --yes'],
     run: remove,
   },
@@ -143,7 +144,8 @@ async function remove(call: Call): Promise<void> {
   const name = secretName(call);
   const path = { ...call.place, name };
   if (!(await confirmed(call, `Delete the secret ${name} in ${call.placeName}?`))) return;
-  await call.api.delete(SECRET, { path });
+  const deleted = await call.api.delete(SECRET, { path });
+  if (call.json) return printJson(deleted);
   say(`Deleted ${name}. For a while it can be had back: coffer restore ${name}`);
 }
 

@@ -38,6 +38,7 @@ export const orgCommands: GroupSpec = {
       summary: 'delete an organisation, with everything in it and its keys; nothing brings it back',
       flags: [YES],
       asks: 'server',
+      json: true,
       examples: ['coffer org delete acme'],
       run: deleteOrg,
     },
@@ -70,6 +71,7 @@ export const projectCommands: GroupSpec = {
       summary: 'delete a project',
       flags: [FORCE, YES],
       asks: 'server',
+      json: true,
       examples: ['coffer project delete acme/web', 'coffer project delete acme/web --force --yes'],
       run: deleteProject,
     },
@@ -101,6 +103,7 @@ export const environmentCommands: GroupSpec = {
       summary: 'delete an environment',
       flags: [FORCE, YES],
       asks: 'server',
+      json: true,
       examples: [
         'coffer environment delete acme/web/preview',
         'coffer environment delete acme/web/preview --force --yes',
@@ -140,6 +143,7 @@ async function deleteOrg(call: Call): Promise<void> {
   )
     return;
   await call.api.delete('/orgs/{o}', { path: { o } });
+  if (call.json) return printJson({ deleted: true, name: o });
   say(`Deleted the organisation ${o}.`);
 }
 
@@ -169,8 +173,9 @@ async function createProject(call: Call): Promise<void> {
 
 async function deleteProject(call: Call): Promise<void> {
   const { org: o, project: p } = projectArgument(call.argument(0));
-  if (!(await confirmed(call, `Delete the project ${o}/${p}, for good?`))) return;
+  if (!(await confirmed(call, `Delete the project ${o}/${p}${withWhat(call)}, for good?`))) return;
   await call.api.delete('/orgs/{o}/projects/{p}', { path: { o, p }, query: { force: forced(call) } });
+  if (call.json) return printJson({ deleted: true, name: `${o}/${p}` });
   say(`Deleted the project ${o}/${p}.`);
 }
 
@@ -201,15 +206,21 @@ async function createEnvironment(call: Call): Promise<void> {
 async function deleteEnvironment(call: Call): Promise<void> {
   const environment = environmentArgument(call.argument(0));
   const { org: o, project: p, environment: envName } = environment;
-  if (!(await confirmed(call, `Delete the environment ${nameOf(environment)}, for good?`))) return;
+  const question = `Delete the environment ${nameOf(environment)}${withWhat(call)}, for good?`;
+  if (!(await confirmed(call, question))) return;
   const input = { path: { o, p, envName }, query: { force: forced(call) } };
   await call.api.delete('/{o}/{p}/environments/{envName}', input);
+  if (call.json) return printJson({ deleted: true, name: nameOf(environment) });
   say(`Deleted the environment ${nameOf(environment)}.`);
 }
 
 function nameFlag(call: Call): { name?: string } {
   const name = call.flags.text('name');
   return name === undefined ? {} : { name };
+}
+
+function withWhat(call: Call): string {
+  return call.flags.isSet('force') ? ' with everything in it' : '';
 }
 
 function forced(call: Call): 'true' | undefined {

@@ -57,6 +57,7 @@ export const tokenCommands: GroupSpec = {
       summary: 'revoke a service token, at once and everywhere',
       flags: [YES],
       asks: 'server',
+      json: true,
       examples: ['coffer token revoke acme/web 01234567-89ab-7def-8123-456789abcdef'],
       run: revokeToken,
     },
@@ -108,6 +109,7 @@ async function revokeToken(call: Call): Promise<void> {
   const id = call.argument(1);
   if (!(await confirmed(call, `Revoke the token ${id} of ${nameOf(project)}?`))) return;
   await call.api.delete('/{o}/{p}/tokens/{id}', { path: { ...pathOf(project), id } });
+  if (call.json) return printJson({ revoked: true, id });
   say(`Revoked the token ${id}. What it has read: coffer exposure ${project.org} --actor ${id}`);
 }
 

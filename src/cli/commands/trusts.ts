@@ -54,6 +54,7 @@ export const trustCommands: GroupSpec = {
       summary: 'delete a trust',
       flags: [['--yes', 'do not ask']],
       asks: 'server',
+      json: true,
       examples: ['coffer trust delete acme/web deploy'],
       run: deleteTrust,
     },
@@ -122,6 +123,7 @@ async function deleteTrust(call: Call): Promise<void> {
   const trust = await trustNamed(call, project);
   if (!(await confirmed(call, `Delete the trust ${trust.name} of ${nameOf(project)}?`))) return;
   await call.api.delete(`${TRUSTS}/{id}`, { path: { ...pathOf(project), id: trust.id } });
+  if (call.json) return printJson({ deleted: true, name: trust.name });
   say(`Deleted the trust ${trust.name} of ${nameOf(project)}.`);
 }
 

@@ -116,7 +116,9 @@ describe('personal secrets, by the command', () => {
   });
 
   it('says under --help that --value can be seen', async () => {
-    expect((await run(['secret', 'create', '--help'])).stdout).toMatch(/--value shows\s+up in the shell’s history/);
+    expect((await run(['secret', 'create', '--help'])).stdout).toMatch(
+      /--value shows\s+up in the shell’s history/,
+    );
   });
 
   it('lists nothing as nothing on stdout, and an empty array for programs', async () => {

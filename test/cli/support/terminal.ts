@@ -17,9 +17,14 @@ export class Terminal {
     this.ended = once(child, 'close').then(([code]) => code as number | null);
   }
 
-  static open(coffer: Coffer, args: readonly string[], env: Readonly<Record<string, string>> = {}): Terminal {
+  static open(
+    coffer: Coffer,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    columns = 80,
+  ): Terminal {
     const command = [process.execPath, CLI, ...args].map(quoted).join(' ');
-    return Terminal.with(coffer, `exec ${command}`, env);
+    return Terminal.with(coffer, `exec ${command}`, env, columns);
   }
 
   /** A shell as people have it, with jobs that can be stopped; in it, `coffer` is the command. */
@@ -30,14 +35,23 @@ export class Terminal {
     return Terminal.with(coffer, shell, env);
   }
 
-  private static with(coffer: Coffer, command: string, env: Readonly<Record<string, string>>): Terminal {
+  private static with(
+    coffer: Coffer,
+    command: string,
+    env: Readonly<Record<string, string>>,
+    columns = 80,
+  ): Terminal {
     if (!existsSync(SCRIPT)) throw new Error(`${SCRIPT} of util-linux is needed to test on a terminal`);
     // -e: the exit code of the command; -f: everything at once.
-    const child = spawn(SCRIPT, ['-q', '-e', '-f', '-c', `stty cols 80; ${command}`, '/dev/null'], {
-      cwd: coffer.home,
-      env: coffer.environment({ ...env, SHELL: '/bin/sh', TERM: 'xterm' }),
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      SCRIPT,
+      ['-q', '-e', '-f', '-c', `stty cols ${String(columns)}; ${command}`, '/dev/null'],
+      {
+        cwd: coffer.home,
+        env: coffer.environment({ ...env, SHELL: '/bin/sh', TERM: 'xterm' }),
+        stdio: ['pipe', 'pipe', 'inherit'],
+      },
+    );
     return new Terminal(coffer.endsWithMe(child));
   }
 

@@ -1,6 +1,6 @@
 // Makes src/cli/api-types.ts out of the service's own OpenAPI document: the types of what the command sends and gets.
 //
-//   npm run api-types                    starts the built service and asks it
+//   npm run api-types                    builds when that is needed, starts the service and asks it
 //   npm run api-types -- FILE            from a document that is there already
 //   npm run api-types -- FILE --check    changes nothing; exits 1 when the types are not current
 
@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import openapiTypescript, { astToString } from 'openapi-typescript';
 import { format, resolveConfig } from 'prettier';
+import { ensureBuiltOrExit } from './install.mjs';
 import { root, say } from './run.mjs';
 
 const TARGET = join(root, 'src/cli/api-types.ts');
@@ -94,6 +95,7 @@ function silent(node) {
 
 /** The document of the built service, started for this alone on a database of its own. */
 async function askTheService() {
+  await ensureBuiltOrExit();
   const folder = mkdtempSync(join(tmpdir(), 'coffer-api-types-'));
   const env = { PATH: process.env.PATH, COFFER_LISTEN: '127.0.0.1:0', COFFER_DATA_DIR: folder };
   const service = spawn(process.execPath, [join(root, 'dist/src/main.js')], {

@@ -1,4 +1,4 @@
-// Makes docs/cli.md out of the help of the built command.
+// Makes docs/cli.md out of the command's own help. It reads the sources, so nothing has to be built for it.
 //
 //   npm run cli-docs                 writes it
 //   npm run cli-docs -- --check      changes nothing; exits 1 when it is not current
@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
-import { ensureBuiltOrExit } from './install.mjs';
+import './typescript.mjs';
 import { root, say } from './run.mjs';
 
 const TARGET = join(root, 'docs/cli.md');
@@ -18,7 +18,7 @@ This page is generated from the command's own help: \`npm run cli-docs\`.
 
 From a clone, after \`npm start\` has built it once: \`npx coffer\`, or \`npm link\` for a \`coffer\` of your own. Data goes to stdout and
 everything else to stderr, so that output can be piped; \`--json\` is for programs. \`coffer config\` shows which server, credential and
-environment are used, and why.
+environment are used, and why. The options about where and who are the same everywhere: [coffer](#coffer) says what each means.
 
 ## Exit codes
 
@@ -36,8 +36,7 @@ environment are used, and why.
 executed. Node does not tell of the end by a real-time signal (32 and above): that counts as 0.
 `;
 
-if (!process.argv.includes('--built')) await ensureBuiltOrExit();
-const { createProgram } = await import('../dist/src/cli/program.js');
+const { createProgram } = await import('../src/cli/program.ts');
 const program = createProgram(() => {});
 const text = await format(`${INTRODUCTION}\n${sections(program, 'coffer').join('\n')}`, {
   ...(await resolveConfig(TARGET)),
@@ -53,6 +52,16 @@ if (!process.argv.includes('--check')) {
 
 function sections(command, name) {
   command.configureOutput({ getOutHelpWidth: () => WIDTH, getOutHasColors: () => false });
-  const own = `## ${name}\n\n\`\`\`text\n${command.helpInformation().trim()}\n\`\`\`\n`;
+  const help = command.helpInformation().trim();
+  const own = `## ${name}\n\n\`\`\`text\n${command === program ? help : withNamesOnly(help)}\n\`\`\`\n`;
   return [own, ...command.commands.flatMap((each) => sections(each, `${name} ${each.name()}`))];
+}
+
+/** What fifty commands have in common is explained once. */
+function withNamesOnly(help) {
+  const blocks = help.split('\n\n').map((block) => {
+    if (!block.startsWith('Where and who:')) return block;
+    return `Where and who: ${[...block.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, name]) => name).join(', ')}`;
+  });
+  return blocks.join('\n\n');
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 let known: string | undefined;
 
@@ -8,8 +8,14 @@ export function version(): string {
   return known;
 }
 
+/** Above `dist/src/cli`, and above `src/cli` for what reads the sources. */
+function packageFile(): URL {
+  const near = new URL('../../package.json', import.meta.url);
+  return existsSync(near) ? near : new URL('../../../package.json', import.meta.url);
+}
+
 function readVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(packageFile(), 'utf8');
   const found = /"version":\s*"([^"]+)"/.exec(text)?.[1];
   if (found === undefined) throw new Error('package.json has no version');
   return found;

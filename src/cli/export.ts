@@ -26,7 +26,8 @@ export async function exportValues(call: Call): Promise<void> {
   if (target.kind === 'stdout') return print(text);
   if (target.kind === 'append') appendTo(target.path, text);
   else writeFile(target.path, text, { mode: PRIVATE_FILE });
-  say(`Wrote ${String(entries.length)} values of ${call.placeName} to ${target.path}.`);
+  const count = entries.length === 1 ? '1 value' : `${String(entries.length)} values`;
+  say(`Wrote ${count} of ${call.placeName} to ${target.path}.`);
 }
 
 function formatOf(call: Call): Format {

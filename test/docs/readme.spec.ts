@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { SETTINGS } from '../../src/config/config.js';
+import { CLI } from '../cli/support/coffer.js';
 import { TestApp } from '../support/app.js';
 import { runInBash, settled, stepsOf } from '../support/console-story.js';
 import { ROOT } from '../support/sources.js';
@@ -13,10 +14,14 @@ describe('README.md', () => {
     try {
       const steps = stepsOf(await readFile(join(ROOT, 'README.md'), 'utf8'));
       const commands = steps.map(({ command }) => command.replaceAll('http://127.0.0.1:8080', app.url));
-      const answers = await runInBash(commands, folder);
-      expect(steps.length).toBeGreaterThan(15);
+      await mkdir(join(folder, 'bin'));
+      await symlink(CLI, join(folder, 'bin/coffer'));
+      const path = [join(folder, 'bin'), process.env['PATH']].join(delimiter);
+      const answers = await runInBash(commands, folder, path);
+      expect(steps.length).toBeGreaterThan(30);
       steps.forEach(({ answer, line }, index) => {
-        expect(`line ${line}: ${settled(answers[index] ?? '')}`).toBe(`line ${line}: ${settled(answer)}`);
+        const got = (answers[index] ?? '').replaceAll(app.url, 'http://127.0.0.1:8080');
+        expect(`line ${line}: ${settled(got)}`).toBe(`line ${line}: ${settled(answer)}`);
       });
     } finally {
       await rm(folder, { recursive: true, force: true });

@@ -23,15 +23,21 @@ export function stepsOf(markdown: string): Step[] {
 }
 
 /** Runs the commands one after another in one bash, as somebody would who pastes them, and returns what each printed. */
-export async function runInBash(commands: readonly string[], cwd: string): Promise<string[]> {
+export async function runInBash(
+  commands: readonly string[],
+  cwd: string,
+  path = process.env['PATH'],
+): Promise<string[]> {
   const bash = spawn('bash', ['--noprofile', '--norc'], {
     cwd,
-    env: { PATH: process.env['PATH'], HOME: cwd },
+    env: { PATH: path, HOME: cwd },
   });
   let printed = '';
   bash.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString('utf8')));
   bash.stderr.on('data', (chunk: Buffer) => (printed += chunk.toString('utf8')));
   const marker = '----8<----';
+  // One pipe for both, so that what is said stands where it was said.
+  bash.stdin.write('exec 2>&1\n');
   for (const command of commands) bash.stdin.write(`${command}\nprintf '%s\\n' '${marker}'\n`);
   bash.stdin.end();
   await once(bash, 'close');
@@ -46,5 +52,6 @@ export function settled(text: string): string {
     .replaceAll(/cof[prs]_[0-9A-Za-z]+/g, '<token>')
     .replaceAll(/\b[0-9a-f]{64}\b/g, '<sha256>')
     .replaceAll(/"[A-Za-z0-9+/]{40,}={0,2}"/g, '"<base64>"')
+    .replaceAll(/(?<=Signed with: )\S+/g, '<base64>')
     .trim();
 }

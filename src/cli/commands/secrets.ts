@@ -190,11 +190,11 @@ async function check(call: Call): Promise<void> {
   if (!readiness.ready) call.exitCode = EXIT.valueMissing;
   if (call.json) return printJson(readiness);
   if (readiness.ready) {
-    say(`All ${String(readiness.declared)} secrets of ${call.placeName} have a value.`);
+    say(`Every secret of ${call.placeName} has a value (${String(readiness.declared)}).`);
     return;
   }
   await print(readiness.missing.map((name) => `${printable(name)}\n`).join(''));
   say(
-    `${String(readiness.missing.length)} of ${String(readiness.declared)} secrets of ${call.placeName} have no value. Set each: coffer set NAME`,
+    `Without a value in ${call.placeName}: ${String(readiness.missing.length)} of ${String(readiness.declared)}. Set each: coffer set NAME`,
   );
 }

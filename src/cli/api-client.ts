@@ -13,6 +13,8 @@ import { isRecord, parsed } from './json.js';
 export type View<N extends keyof components['schemas']> = components['schemas'][N];
 
 const SCOPE_PARAMETERS = ['o', 'p', 'envName'];
+/** Where the query or the body of a request names places too. */
+const OTHER_PLACES = ['from', 'to', 'project', 'environment', 'envName'];
 
 type Method = 'get' | 'put' | 'post' | 'delete' | 'patch';
 
@@ -215,15 +217,18 @@ function segment(value: string): string {
   throw new Failure(EXIT.failed, `“${value}” cannot be a name.`);
 }
 
-/** What a request is about, for people: `NAME in acme/web/prod`. */
-function about({ path = {} }: Sent): string | null {
+/** What a request is about, for people: `NAME in acme/web/prod`, and the other places that it names. */
+function about({ path = {}, query, body }: Sent): string {
   const named = Object.entries(path).map(([name, value]) => [name, String(value)] as const);
   const place = named.filter(([name]) => SCOPE_PARAMETERS.includes(name)).map(([, value]) => value);
   const own = named
     .filter(([name]) => ![...SCOPE_PARAMETERS, 'user'].includes(name))
     .map(([, value]) => value);
-  const said = [own.join(' '), place.join('/')].filter((part) => part !== '');
-  return said.length === 0 ? null : said.join(' in ');
+  const first = [own.join(' '), place.join('/')].filter((part) => part !== '').join(' in ');
+  const others = Object.entries({ ...query, ...(isRecord(body) && body) })
+    .filter(([name, value]) => OTHER_PLACES.includes(name) && typeof value === 'string')
+    .map(([, value]) => String(value));
+  return [first, ...others].join(', ');
 }
 
 /** Only the cursor is taken from the link: where the next page is asked for is not the answer's to say. */

@@ -17,19 +17,14 @@ export class Refused extends Failure {
 }
 
 /** What an answer that is no success means. `whose` says which credential was sent, `about` what was asked for. */
-export function refusal(
-  answer: Answer,
-  server: string,
-  whose: string | null,
-  about: string | null = null,
-): Failure {
+export function refusal(answer: Answer, server: string, whose: string | null, about = ''): Failure {
   const body = isJson(answer) ? parsed(answer.body.toString('utf8')) : undefined;
   const said = isRecord(body) ? sentenceOf(body) : null;
   if (!isRecord(body) || said === null) return stranger(answer, server);
   const code = typeof body['code'] === 'string' ? body['code'] : null;
   const details = Array.isArray(body['details']) ? body['details'].filter(isRecord) : [];
   const lines = [...details, ...validationsOf(body)].map(detailLine).filter((line) => line !== null);
-  const where = answer.status === 404 && about !== null ? [`Looked for: ${printable(about)}`] : [];
+  const where = answer.status === 404 && about !== '' ? [`Looked for: ${printable(about)}`] : [];
   const message = [said + advice(answer, whose), ...lines, ...where].join('\n');
   return new Refused(exitCodeOf(answer.status, code), message, answer.status, code, details);
 }

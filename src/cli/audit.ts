@@ -29,6 +29,10 @@ export async function tail(call: Call): Promise<void> {
   const events = await call.api.some('/orgs/{o}/audit', { path, query }, lines);
   events.reverse();
   if (call.json) return printJson(events);
+  if (events.length === 0) {
+    say(`Nothing like that is on record in ${path.o}.`);
+    return;
+  }
   await printTable(
     ['SEQ', 'AT', 'WHO', 'ACTION', 'WHAT', 'OUTCOME', 'FROM'],
     events.map((event) => [

@@ -120,7 +120,8 @@ describe('the secrets of an environment, by the command', () => {
     it('sets only the version that was expected', async () => {
       await run(['declare', 'EXPECTED']);
       expect((await run(['set', 'EXPECTED', '--if-version', '0'], { input: 'a' })).code).toBe(0);
-      expect((await run(['set', 'EXPECTED', '--if-version', '0'], { input: 'b' })).code).toBe(1);
+      const late = await run(['set', 'EXPECTED', '--if-version', '0'], { input: 'b' });
+      expect(late).toMatchObject({ code: 1, stderr: expect.stringContaining('present version is 1') });
       expect(
         JSON.parse((await run(['set', 'EXPECTED', '--if-version', '1', '--json'], { input: 'b' })).stdout),
       ).toMatchObject({ version: 2 });
@@ -158,6 +159,22 @@ describe('the secrets of an environment, by the command', () => {
         .map((line) => line[0]),
     ).toEqual(['3', '2', '1']);
     expect(stdout).toMatch(/^3 .*olivia +current$/m);
+    const { body } = await place.app
+      .as(place.owner)
+      .get('/acme/web/envs/dev/secrets/TURNED/versions')
+      .expect(200);
+    expect(JSON.parse((await run(['history', 'TURNED', '--json'])).stdout)).toEqual(body);
+  });
+
+  it('a version that there is not, and no version at all, are refused in their own ways', async () => {
+    const unknown = await run(['rollback', 'TURNED', '--to', '99']);
+    const zero = await run(['rollback', 'TURNED', '--to', '0']);
+    const none = await run(['rollback', 'TURNED']);
+    expect([unknown.code, zero.code, none.code]).toEqual([1, 64, 64]);
+    await declared('NEVER_SET');
+    expect(await run(['history', 'NEVER_SET'])).toMatchObject({ code: 0, stdout: '' });
+    expect((await run(['history', 'NEVER_SET', '--json'])).stdout).toBe('[]\n');
+    expect((await run(['list', '--missing', '--json'])).stdout).toContain('NEVER_SET');
   });
 
   describe('delete and restore', () => {
@@ -174,7 +191,18 @@ describe('the secrets of an environment, by the command', () => {
       expect((await run(['list', '--deleted'])).stdout).toContain('TURNED');
       expect((await run(['restore', 'TURNED'])).code).toBe(0);
       expect((await run(['get', 'TURNED'])).stdout).toBe('first');
-      expect((await run(['delete', 'TURNED', '--yes'])).code).toBe(0);
+      const deleted = await run(['delete', 'TURNED', '--yes', '--json']);
+      expect(JSON.parse(deleted.stdout)).toEqual({ deleted: true, name: 'TURNED' });
+    });
+
+    it('says what was looked for when there is nothing to delete or to restore', async () => {
+      for (const args of [
+        ['delete', 'NOBODY', '--yes'],
+        ['restore', 'NOBODY'],
+      ]) {
+        const { code, stderr } = await run(args);
+        expect([code, stderr]).toEqual([1, expect.stringContaining('Looked for: NOBODY in acme/web/dev')]);
+      }
     });
   });
 

@@ -2,6 +2,7 @@ import { Command, Help, InvalidArgumentError, Option } from 'commander';
 import { Call } from './call.js';
 import type { CommandSpec, FlagSpec, GroupSpec } from './command.js';
 import { COMMANDS } from './commands/all.js';
+import { usage } from './failure.js';
 import { Flags } from './flags.js';
 import {
   DEFAULT_TIMEOUT_SECONDS,
@@ -28,7 +29,7 @@ export function createProgram(done: (exitCode: number) => void): Command {
     )
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
-    .helpCommand('help [command]', 'show the help of a command')
+    .helpCommand(false)
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: printNow, writeErr: write, outputError: () => undefined })
@@ -39,7 +40,25 @@ export function createProgram(done: (exitCode: number) => void): Command {
     if ('commands' in spec) addGroup(program, spec, done);
     else addCommand(program, program, spec, done);
   }
+  addHelp(program);
   return program;
+}
+
+/** The parser's own knows no command of a group. */
+function addHelp(program: Command): void {
+  program
+    .command('help [command...]')
+    .description('show the help of a command')
+    .helpOption('-h, --help', 'show this help')
+    .action((names: string[]) => {
+      let found = program;
+      for (const name of names) {
+        const next = found.commands.find((each) => [each.name(), ...each.aliases()].includes(name));
+        if (next === undefined) throw usage(`There is no command “${names.join(' ')}”. See coffer --help.`);
+        found = next;
+      }
+      found.outputHelp();
+    });
 }
 
 function addGroup(

@@ -33,8 +33,10 @@ export function print(data: string | Uint8Array): Promise<void> {
   });
 }
 
+/** JSON for programs. What could act on a terminal is written as its code, which means the same. */
 export function printJson(data: unknown): Promise<void> {
-  return print(`${JSON.stringify(data, null, 2)}\n`);
+  const lines = JSON.stringify(data, null, 2).split('\n');
+  return print(`${lines.map(printable).join('\n')}\n`);
 }
 
 /** A line for people. Whatever becomes of it, the command goes on. */

@@ -65,13 +65,21 @@ describe('the help of the command', () => {
   it('goes to stdout when it is asked for, and to stderr with exit code 64 when something is missing', async () => {
     const coffer = new Coffer();
     try {
-      for (const args of [['--help'], ['help', 'set'], ['org', 'list', '--help']]) {
+      for (const args of [
+        ['--help'],
+        ['help'],
+        ['help', 'set'],
+        ['help', 'secret', 'rm'],
+        ['org', 'list', '--help'],
+      ]) {
         expect(await coffer.run(args)).toMatchObject({
           code: 0,
           stderr: '',
           stdout: expect.stringContaining('Usage'),
         });
       }
+      expect((await coffer.run(['help', 'secret', 'rm'])).stdout).toContain('coffer secret delete api-key');
+      expect(await coffer.run(['help', 'secret', 'nonsense'])).toMatchObject({ code: 64, stdout: '' });
       expect(await coffer.run(['org'])).toMatchObject({ code: 64, stdout: '' });
       const mistyped = await coffer.run(['lsit', '--token=canary']);
       expect(mistyped).toMatchObject({ code: 64, stderr: expect.stringContaining('list') });

@@ -79,7 +79,9 @@ describe('what is shown on a terminal', () => {
     await place.app.as(place.owner).put('/acme/web/envs/dev/secrets/PLAIN', described).expect(200);
     const text = (await shown(['list'], { columns: 200 })).join('\n');
     expect(text).toContain('a\\u202eb\\u2066c\\u001b[31m\\u009b31m');
-    expect(text).not.toMatch(/[\u202e\u2066\u009b\x1b]/);
+    const json = (await shown(['list', '--json'])).join('\n');
+    expect(text + json).not.toMatch(/[\u202e\u2066\u009b\x1b]/);
+    expect(JSON.parse(json)).toContainEqual(expect.objectContaining({ description: described.description }));
   });
 
   describe('a value', () => {

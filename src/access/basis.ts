@@ -10,6 +10,13 @@ export type Basis = Readonly<{ stamps: readonly Stamp[]; until: number }>;
 /** Of what was read anew: there is nothing to compare. */
 export const READ_ANEW: Basis = { stamps: [], until: Infinity };
 
+/** Holds when all of these do. */
 export function together(...all: readonly Basis[]): Basis {
-  return { stamps: all.flatMap(({ stamps }) => stamps), until: Math.min(...all.map(({ until }) => until)) };
+  const stamps = new Map<string, Stamp>();
+  let until = Infinity;
+  for (const basis of all) {
+    for (const one of basis.stamps) stamps.set(`${one.subject}${one.stamp}`, one);
+    if (basis.until < until) until = basis.until;
+  }
+  return { stamps: [...stamps.values()], until };
 }

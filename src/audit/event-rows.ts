@@ -1,3 +1,4 @@
+import type { Basis } from '../access/basis.js';
 import {
   firstRow,
   prepared,
@@ -8,7 +9,7 @@ import {
 } from '../database/transaction.js';
 import type { AuditEvent } from './audit-event.js';
 import type { EventList } from './event-list.js';
-import { genesis, type Chain, type Head } from './hash-chain.js';
+import { genesis, type Chain, type Head, type Link } from './hash-chain.js';
 import type { HeadSigner } from './head-signer.js';
 
 /** The rows of a trail: how its head is read and locked, and how links are added to it. Used by the audit and by the ledger alike. */
@@ -89,6 +90,31 @@ export function additionOf(kind: Chain['kind'], at: string, additions: readonly 
   return { ...ADD_TO_ORGS, values: [at, ...moved, ...columns, ...ofLists] };
 }
 
+/** An addition that was worked out without asking where the chain is. */
+export type AheadAddition = Addition & Readonly<{ after: Link; basis: Basis }>;
+
+/**
+ * The same for organisations whose heads are taken to be known: it adds only to those chains whose head is still that one and whose basis
+ * holds, and returns their `owner`s.
+ */
+export function additionAhead(at: string, additions: readonly AheadAddition[]): Statement {
+  const { values } = additionOf('org', at, additions);
+  const resting = additions.flatMap(({ owner, basis }) => basis.stamps.map((stamp) => ({ owner, ...stamp })));
+  return {
+    ...ADD_AHEAD,
+    values: [
+      ...values,
+      additions.map(({ owner }) => owner),
+      additions.map(({ after }) => after.seq),
+      additions.map(({ after }) => Buffer.from(after.hash, 'hex')),
+      additions.map(({ basis }) => basis.until),
+      resting.map(({ owner }) => owner),
+      resting.map(({ subject }) => subject),
+      resting.map(({ stamp }) => stamp),
+    ],
+  };
+}
+
 type Added = Readonly<{ owner: string; event: AuditEvent; list: EventList | undefined }>;
 type Column = Readonly<{ name: string; type: string; of: (row: Added) => unknown }>;
 
@@ -123,24 +149,49 @@ function withoutList(resource: AuditEvent['resource'], list: EventList | undefin
 
 const ADD_TO_USERS = addition('user', COLUMNS);
 const ADD_TO_ORGS = addition('org', [...COLUMNS, LIST]);
+const ADD_AHEAD = addition('org', [...COLUMNS, LIST], 'ahead');
 
-function addition(kind: Chain['kind'], columns: readonly Column[]): Prepared {
+function addition(kind: Chain['kind'], columns: readonly Column[], ahead?: 'ahead'): Prepared {
   const { events, heads, owner } = TABLES[kind];
-  const first = 6;
-  const arrays = columns.map(({ type }, index) => `$${String(first + index)}::${type}[]`);
-  const names = columns.map(({ name }) => name);
-  const next = first + columns.length;
-  const listed = `, listed as (
-      insert into org_event_lists (org_id, digest, secrets)
-      select * from unnest($${String(next)}::uuid[], $${String(next + 1)}::bytea[], $${String(next + 2)}::jsonb[])
-      on conflict do nothing)`;
+  let last = 5;
+  const next = (type: string): string => `$${String((last += 1))}::${type}[]`;
+  const arrays = columns.map(({ type }) => next(type));
+  const names = columns.map(({ name }) => name).join(', ');
+  const listed =
+    kind === 'user'
+      ? ''
+      : `, listed as (
+        insert into org_event_lists (org_id, digest, secrets)
+        select * from unnest(${next('uuid')}, ${next('bytea')}, ${next('jsonb')}) on conflict do nothing)`;
+  const held = ahead === undefined ? '' : heldIf(next);
+  const onlyHeld = (column: string): string =>
+    ahead === undefined ? '' : `${column} in (select owner from held)`;
+  const insert = `
+    insert into ${events} (at, ${names.replace('owner', owner)})
+    select $1::timestamptz, e.* from unnest(${arrays.join(', ')}) as e (${names})
+    ${ahead === undefined ? '' : `where ${onlyHeld('e.owner')}`}`;
   return prepared(`
-    with moved as (
+    with ${held} moved as (
       update ${heads} h set seq = n.seq, hash = n.hash, at = $1, signature = n.signature
       from unnest($2::uuid[], $3::bigint[], $4::bytea[], $5::bytea[]) as n (owner, seq, hash, signature)
-      where h.${owner} = n.owner)${kind === 'org' ? listed : ''}
-    insert into ${events} (at, ${names.join(', ').replace('owner', owner)})
-    select $1::timestamptz, e.* from unnest(${arrays.join(', ')}) as e (${names.join(', ')})`);
+      where h.${owner} = n.owner ${ahead === undefined ? '' : `and ${onlyHeld('n.owner')}`})${listed}
+    ${ahead === undefined ? insert : `, added as (${insert}) select owner from held`}`);
+}
+
+/** The chains that are where they are expected, that nobody else holds, and all of whose records rest on what still is so. */
+function heldIf(next: (type: string) => string): string {
+  return `
+    expected as (
+      select * from unnest(${next('uuid')}, ${next('bigint')}, ${next('bytea')}, ${next('float8')}) as x (owner, seq, hash, until)
+    ), outdated as (
+      select r.owner from unnest(${next('uuid')}, ${next('uuid')}, ${next('bigint')}) as r (owner, subject, stamp)
+      left join stamps s on s.subject = r.subject where s.stamp is distinct from r.stamp
+    ), held as (
+      select h.org_id as owner from org_chain_heads h
+      join expected x on x.owner = h.org_id and x.seq = h.seq and x.hash = h.hash
+      where x.until > extract(epoch from clock_timestamp()) * 1000 and x.owner not in (select owner from outdated)
+      order by h.org_id for update of h skip locked
+    ),`;
 }
 
 function headStatements(kind: Chain['kind']): Readonly<{ read: Prepared; locked: Prepared }> {

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import type { Access, Need } from '../access/access.js';
 import { READ_ANEW, together, type Basis } from '../access/basis.js';
 import { Claim } from '../access/claim.js';
@@ -8,9 +9,9 @@ import { Shares } from '../database/shares.js';
 import { CofferError, Unavailable } from '../errors/errors.js';
 import type { AuditRecord } from './audit-event.js';
 import { Audit, RECORD_DEADLINE_MS } from './audit.js';
-import { additionOf, type Addition } from './event-rows.js';
+import { additionAhead, additionOf, type Addition, type AheadAddition } from './event-rows.js';
 import { additionTo, findFlush, type Entry, type Found } from './flush.js';
-import type { Link } from './hash-chain.js';
+import type { Head, Link } from './hash-chain.js';
 import { HeadSigner } from './head-signer.js';
 import { Lane } from './lane.js';
 
@@ -39,6 +40,8 @@ export class Ledger {
   /** Of organisations whose chain somebody else holds, or whose records could not be written: they delay nobody but themselves. */
   private readonly own = new Map<string, Lane<Waiting>>();
   private readonly trouble = new Map<string, number>();
+  /** Where the chains were when this node last wrote to them. */
+  private readonly heads = new LRUCache<string, Head>({ max: 10_000 });
   private readonly ownFlights = new Shares(OWN_FLIGHTS, RECORD_DEADLINE_MS);
   /** The oldest first. */
   private readonly pending = new Set<Waiting>();
@@ -130,10 +133,12 @@ export class Ledger {
   }
 
   private async fly(all: readonly Waiting[]): Promise<void> {
-    const orgIds = [...new Set(all.map(({ orgId }) => orgId))].sort();
     try {
-      const { heads } = await this.flush(orgIds, all, PATIENCE_MS, 'skip');
-      for (const one of all) if (!heads.has(one.orgId)) this.ownLane(one.orgId).add(one);
+      const rest = await this.flyAhead(all);
+      if (rest.length === 0) return;
+      const orgIds = [...new Set(rest.map(({ orgId }) => orgId))].sort();
+      const { heads } = await this.flush(orgIds, rest, PATIENCE_MS, 'skip');
+      for (const one of rest) if (!heads.has(one.orgId)) this.ownLane(one.orgId).add(one);
     } catch (error) {
       // Whose fault it was shows when each organisation is on its own. What could not even begin is nobody's.
       for (const one of all) {
@@ -141,6 +146,51 @@ export class Ledger {
         else this.ownLane(one.orgId).add(one);
       }
     }
+  }
+
+  /**
+   * One round trip for those chains that nobody but this node wrote to since it last did: their next links are worked out before anything
+   * is asked. Returns what is left for a flight that looks first.
+   */
+  private async flyAhead(all: readonly Waiting[]): Promise<Waiting[]> {
+    const rest: Waiting[] = [];
+    const known: { after: Head; entries: Waiting[]; addition: AheadAddition }[] = [];
+    const at = new Date().toISOString();
+    for (const [orgId, entries] of byOrg(all.filter((one) => this.pending.has(one)))) {
+      const after = this.heads.get(orgId);
+      if (after === undefined) {
+        rest.push(...entries);
+        continue;
+      }
+      this.heads.delete(orgId);
+      const records = entries.map(({ record }) => record);
+      const basis = together(...entries.map((one) => one.basis));
+      const addition = { ...additionTo(orgId, after, records, at, this.signer), after, basis };
+      for (const [index, one] of entries.entries()) one.sent = addition.events[index] ?? null;
+      known.push({ after, entries, addition });
+    }
+    if (known.length === 0) return rest;
+    const begun = process.hrtime.bigint();
+    known.sort((a, b) => (a.addition.owner < b.addition.owner ? -1 : 1));
+    const additions = known.map(({ addition }) => addition);
+    const orgIds = additions.map(({ owner }) => owner);
+    const added = await this.database.forTrailsAhead<{ owner: string }>(
+      orgIds,
+      PATIENCE_MS,
+      additionAhead(at, additions),
+    );
+    const owners = new Set(added.map(({ owner }) => owner));
+    for (const { addition, entries } of known) {
+      if (!owners.has(addition.owner)) {
+        for (const one of entries) one.sent = null;
+        rest.push(...entries);
+        continue;
+      }
+      this.heads.set(addition.owner, addition.head);
+      for (const one of entries) this.finish(one, true);
+    }
+    this.audit.durations.record(process.hrtime.bigint() - begun);
+    return rest;
   }
 
   private async flyAlone(orgId: string, all: readonly Waiting[]): Promise<void> {
@@ -163,13 +213,13 @@ export class Ledger {
     const begun = process.hrtime.bigint();
     const open = all.filter((one) => this.pending.has(one));
     const recorded: Waiting[] = [];
+    const additions: Addition[] = [];
     const found = await this.database.forTrails(
       orgIds,
       patienceMs,
       (tx) => findFlush(tx, orgIds, open, this.signer, held),
       ({ heads, holds, isThere }) => {
         const at = new Date().toISOString();
-        const additions: Addition[] = [];
         for (const [orgId, ofOrg] of byOrg(open)) {
           const head = heads.get(orgId);
           if (head === undefined) continue;
@@ -194,6 +244,7 @@ export class Ledger {
       },
     );
     for (const one of recorded) this.finish(one, true);
+    for (const { owner, head } of additions) this.heads.set(owner, head);
     this.audit.durations.record(process.hrtime.bigint() - begun);
     return found;
   }

@@ -67,10 +67,10 @@ export class Access<P extends Need> {
   /** Project and environment by name, as far as the scope has them. */
   get place(): Readonly<{ project?: string; environment?: string }> {
     const { project, environment } = this.where ?? {};
-    return {
-      ...(project === undefined ? {} : { project: project.slug }),
-      ...(environment === undefined ? {} : { environment: environment.name }),
-    };
+    if (project === undefined) return {};
+    return environment === undefined
+      ? { project: project.slug }
+      : { project: project.slug, environment: environment.name };
   }
 
   /** The person who asks. Routes that need `user` never let a service token in. */

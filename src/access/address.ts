@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 type Range = [ipaddr.IPv4 | ipaddr.IPv6, number];
@@ -18,7 +19,7 @@ export class Address {
   of(request: IncomingMessage): string {
     const written = request.socket.remoteAddress ?? '';
     // What Node writes of an IPv4 peer needs no reading when nobody is trusted.
-    if (this.trusted.length === 0 && ipaddr.IPv4.isValidFourPartDecimal(written)) return written;
+    if (this.trusted.length === 0 && isIPv4(written)) return written;
     const peer = parsed(written);
     if (peer === null) return 'unknown';
     if (!this.isTrusted(peer)) return peer.toString();

@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { Access, type AnyAccess, type Need } from '../access/access.js';
 import type { Stamp } from '../access/basis.js';
 import type { Caller } from '../access/caller.js';
-import { Claim, type AnyClaim } from '../access/claim.js';
+import { Claim } from '../access/claim.js';
 import { credentialOf } from '../access/credential.js';
 import type { Permission } from '../access/permissions.js';
 import type { Rights } from '../access/rights.js';
@@ -32,54 +32,51 @@ export class AuthorizeGuard implements CanActivate {
     private readonly claims: ClaimMemory,
   ) {}
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const policy = this.reflector.get<RoutePolicy>(ROUTE_POLICY, context.getHandler());
-    if (policy.need === 'nobody') return true;
+    const { need } = policy;
+    if (need === 'nobody') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const caller = request.user;
+    const { claim, user: caller } = request;
     if (caller === undefined) throw new Unexpected('the authorize guard ran before the authenticate guard');
-    if (policy.isClaimed) {
-      carryClaim(request, await this.claim(context, policy.need, policy, request, caller));
-      return true;
-    }
-    const { access } = await this.decide(policy.need, policy, caller, request);
-    carryAccess(request, access);
-    carryStanding(request, this.standing(context, request, policy, policy.need, access));
+    const asked = { context, request, policy, need };
+    if (claim === undefined) return this.prove(asked, caller);
+    if (claim.remembered === undefined) return this.proveClaim(asked, caller, claim.key);
+    const { scope, rights, basis } = claim.remembered;
+    const askAnew = (): Promise<AnyAccess> => this.askAnew(asked, claim.key);
+    carryClaim(request, Claim.remembered(Access.decided(caller, scope, rights), basis, askAnew));
     return true;
   }
 
-  /** What is remembered, with the way to ask anew; or what the database says now, to be remembered for the next request. */
-  private async claim(
-    context: ExecutionContext,
-    need: Need,
-    policy: RoutePolicy,
-    request: FastifyRequest,
-    caller: Caller,
-  ): Promise<AnyClaim> {
-    const { key = '', remembered } = request.claim ?? {};
-    const decideAnew = async (asking: Caller): Promise<AnyAccess> => {
-      const { access, stamp } = await this.decide(need, policy, asking, request);
-      if (stamp !== null) this.claims.keep(key, asking, access.scope, access.rights, stamp);
-      return access;
-    };
-    if (remembered === undefined) return Claim.proven(await decideAnew(caller));
-    const access = Access.decided(remembered.caller, remembered.scope, remembered.rights);
-    return Claim.remembered(access, remembered.basis, async () => {
-      this.claims.forget(key);
-      await this.authenticate.identify(context);
-      if (request.user === undefined) throw new Unexpected('a caller was identified and is not there');
-      return decideAnew(request.user);
-    });
+  private async prove(asked: Asked, caller: Caller): Promise<boolean> {
+    const { access } = await this.decide(asked, caller);
+    carryAccess(asked.request, access);
+    carryStanding(asked.request, this.standing(asked, access));
+    return true;
+  }
+
+  private async proveClaim(asked: Asked, caller: Caller, key: string): Promise<boolean> {
+    carryClaim(asked.request, Claim.proven(await this.decideAndKeep(asked, caller, key)));
+    return true;
+  }
+
+  /** When what was remembered does not hold: who asks and what they may, as the database has it now. */
+  private async askAnew(asked: Asked, key: string): Promise<AnyAccess> {
+    this.claims.forget(key);
+    await this.authenticate.identify(asked.context);
+    const { user } = asked.request;
+    if (user === undefined) throw new Unexpected('a caller was identified and is not there');
+    return this.decideAndKeep(asked, user, key);
+  }
+
+  private async decideAndKeep(asked: Asked, caller: Caller, key: string): Promise<AnyAccess> {
+    const { access, stamp } = await this.decide(asked, caller);
+    if (stamp !== null) this.claims.keep(key, caller, access.scope, access.rights, stamp);
+    return access;
   }
 
   /** The same two questions once more, for an answer that goes on. Nothing is recorded: nobody asks for anything anew. */
-  private standing(
-    context: ExecutionContext,
-    request: FastifyRequest,
-    policy: RoutePolicy,
-    need: Need,
-    access: AnyAccess,
-  ): Standing {
+  private standing({ context, request, policy, need }: Asked, access: AnyAccess): Standing {
     return {
       get key(): string {
         const parts = [credentialOf(request.raw), access.origin.ip, policy.action, scopeKey(access.scope)];
@@ -103,10 +100,8 @@ export class AuthorizeGuard implements CanActivate {
   }
 
   private async decide(
-    need: Need,
-    policy: RoutePolicy,
+    { need, policy, request }: Asked,
     caller: Caller,
-    request: FastifyRequest,
   ): Promise<Readonly<{ access: AnyAccess; stamp: Stamp | null }>> {
     const names = namesIn(request, policy);
     if (names === null) {
@@ -158,6 +153,14 @@ export class AuthorizeGuard implements CanActivate {
       : new Forbidden(need);
   }
 }
+
+/** A request at a route that asks for something. */
+type Asked = Readonly<{
+  context: ExecutionContext;
+  request: FastifyRequest;
+  policy: RoutePolicy;
+  need: Need;
+}>;
 
 /** Where the scope is seen at all. */
 function isAllowed(rights: Rights, need: Need, scope: Scope, policy: RoutePolicy): boolean {

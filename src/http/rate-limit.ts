@@ -33,8 +33,13 @@ export class RateLimit {
     this.addresses = limits.of(ADDRESS_LIMIT);
   }
 
+  get isOn(): boolean {
+    return this.config.rateLimit;
+  }
+
   /** Counts a request of a known caller. Throws `RateLimited`. */
   async countCaller(request: FastifyRequest, caller: Caller): Promise<void> {
+    if (!this.isOn) return;
     const key = caller.kind === 'user' ? caller.by.id : caller.token.id;
     await this.count(this.credentials, key);
     this.counted.set(request, key);
@@ -52,7 +57,7 @@ export class RateLimit {
   }
 
   private async count(limit: SharedLimit, key: string): Promise<void> {
-    if (!this.config.rateLimit) return;
+    if (!this.isOn) return;
     const wait = await limit.take(key);
     if (wait !== null) throw new RateLimited(wait);
   }

@@ -107,7 +107,13 @@ function chosen(all: ReadState, names: string | undefined): ReadState {
       unknown.map((name) => ({ name })),
     );
   }
-  return { ...all, list: new EventList(present), missing, content: () => contentOf(all, present) };
+  return {
+    number: all.number,
+    list: new EventList(present),
+    missing,
+    basis: all.basis,
+    content: () => contentOf(all, present),
+  };
 }
 
 function contentOf(all: ReadState, secrets: readonly NamedSecret[]): Buffer {
@@ -118,8 +124,8 @@ function contentOf(all: ReadState, secrets: readonly NamedSecret[]): Buffer {
   );
 }
 
-function parsed({ content }: ReadState): Record<string, string> {
-  return JSON.parse(content().toString('utf8')) as Record<string, string>;
+function parsed(values: ReadState): Record<string, string> {
+  return JSON.parse(values.content().toString('utf8')) as Record<string, string>;
 }
 
 type SecretState = Readonly<{ id: string; name: string; version: number | null; sealed: Buffer | null }>;

@@ -15,9 +15,10 @@ export type ReadFacts = Readonly<{
 }>;
 
 /** `content` is the answer, JSON in UTF-8; `basis` what it rests on. */
-export type ReadState = ReadFacts & Readonly<{ content: () => Buffer; basis: Basis }>;
-
-type Kept = Readonly<{ facts: ReadFacts; sealed: Buffer; basis: Basis }>;
+export interface ReadState extends ReadFacts {
+  readonly basis: Basis;
+  content(): Buffer;
+}
 
 const MOST_BYTES = 64 * 1024 * 1024;
 const BYTES_OF_ONE = 1_024;
@@ -32,27 +33,49 @@ export class ReadMemory {
   private readonly seal = new ProcessSeal();
   private readonly entries = new LRUCache<string, Kept>({
     maxSize: MOST_BYTES,
-    sizeCalculation: ({ sealed, facts: { list, missing = [] } }) =>
-      BYTES_OF_ONE +
-      sealed.length +
-      (list?.text.length ?? 0) +
-      ((list?.secrets.length ?? 0) + missing.length) * BYTES_OF_A_NAME,
+    sizeCalculation: ({ bytes }) => bytes,
   });
 
   /** `what` says which of an environment's reads it is. */
   find(environmentId: string, what: string): ReadState | undefined {
-    const place = `${environmentId}/${what}`;
-    const kept = this.entries.get(place);
-    if (kept === undefined) return undefined;
-    const { facts, sealed, basis } = kept;
-    return { ...facts, content: () => this.seal.open(place, sealed), basis };
+    return this.entries.get(`${environmentId}/${what}`);
   }
 
   /** Keeps what was read, and gives it back as read anew. `stamp` is the environment's, read no later than the content. */
   keep(environmentId: string, what: string, stamp: string, content: Buffer, facts: ReadFacts): ReadState {
     const place = `${environmentId}/${what}`;
     const basis = { stamps: [{ subject: environmentId, stamp }], until: Infinity };
-    this.entries.set(place, { facts, sealed: this.seal.seal(place, content), basis });
+    this.entries.set(place, new Kept(place, facts, basis, this.seal, content));
     return { ...facts, content: () => content, basis: READ_ANEW };
+  }
+}
+
+/** Sealed from the moment on that it is kept; opened when its content is asked for. */
+class Kept implements ReadState {
+  readonly number: number;
+  readonly list?: EventList;
+  readonly missing?: readonly string[];
+  private readonly sealed: Buffer;
+
+  constructor(
+    private readonly place: string,
+    { number, list, missing }: ReadFacts,
+    readonly basis: Basis,
+    private readonly seal: ProcessSeal,
+    content: Buffer,
+  ) {
+    this.number = number;
+    if (list !== undefined) this.list = list;
+    if (missing !== undefined) this.missing = missing;
+    this.sealed = seal.seal(place, content);
+  }
+
+  content(): Buffer {
+    return this.seal.open(this.place, this.sealed);
+  }
+
+  get bytes(): number {
+    const names = (this.list?.secrets.length ?? 0) + (this.missing?.length ?? 0);
+    return BYTES_OF_ONE + this.sealed.length + (this.list?.text.length ?? 0) + names * BYTES_OF_A_NAME;
   }
 }

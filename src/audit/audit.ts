@@ -11,7 +11,7 @@ import { actorOf, type Caller } from '../access/caller.js';
 import { isRetryable } from '../database/postgres-errors.js';
 import { CofferError, Unavailable } from '../errors/errors.js';
 import type { AuditRecord } from './audit-event.js';
-import { additionOf, beginChain, readHead } from './event-rows.js';
+import { beginChain, oneMoreOf, readHead } from './event-rows.js';
 import { link, type Chain, type Link } from './hash-chain.js';
 import { HeadSigner } from './head-signer.js';
 
@@ -85,9 +85,8 @@ export class Audit {
     const last = await this.lockHead(tx, chain);
     const at = new Date().toISOString();
     const event = link(last, record, at);
-    const lists = new Map(record.list === undefined ? [] : [[event, record.list]]);
     const head = this.signer.sign(event, at);
-    const statement = additionOf(chain.kind, at, [{ owner: chain.id, head, events: [event], lists }]);
+    const statement = oneMoreOf(chain.kind, event, record.list, chain.id, head);
     await rows(tx, statement, statement.values);
   }
 

@@ -67,7 +67,7 @@ export async function beginChain(tx: Transaction, chain: Chain, signer: HeadSign
 }
 
 /** One statement, however many chains and events: the events, the lists that are new, and the heads. */
-export function additionOf(kind: Chain['kind'], at: string, additions: readonly Addition[]): Statement {
+export function additionOf(at: string, additions: readonly Addition[]): Statement {
   const added = additions.flatMap(({ owner, events, lists }) =>
     events.map((event): Added => ({ owner, event, list: lists.get(event) })),
   );
@@ -78,7 +78,6 @@ export function additionOf(kind: Chain['kind'], at: string, additions: readonly 
     additions.map(({ head }) => Buffer.from(head.signature, 'base64')),
   ];
   const columns = COLUMNS.map(({ of }) => added.map(of));
-  if (kind === 'user') return { ...ADD_TO_USERS, values: [at, ...moved, ...columns] };
   const lists = new Map(added.map((row) => [`${row.owner}/${row.list?.digest ?? ''}`, row]));
   const listed = [...lists.values()].filter(({ list }) => list !== undefined);
   const ofLists = [
@@ -87,7 +86,29 @@ export function additionOf(kind: Chain['kind'], at: string, additions: readonly 
     listed.map(LIST.of),
     listed.map(({ list }) => list?.text),
   ];
-  return { ...ADD_TO_ORGS, values: [at, ...moved, ...columns, ...ofLists] };
+  return { ...ADD, values: [at, ...moved, ...columns, ...ofLists] };
+}
+
+/** The same for one event of one chain, as every change adds it: without arrays, which cost more than they save there. */
+export function oneMoreOf(
+  kind: Chain['kind'],
+  event: AuditEvent,
+  list: EventList | undefined,
+  owner: string,
+  head: Head,
+): Statement {
+  const row = { owner, event, list };
+  const values = [
+    event.at,
+    owner,
+    head.seq,
+    Buffer.from(head.hash, 'hex'),
+    Buffer.from(head.signature, 'base64'),
+    ...COLUMNS.map(({ of }) => of(row)),
+  ];
+  if (kind === 'user') return { ...ONE_MORE_OF_USER, values };
+  if (list === undefined) return { ...ONE_MORE_OF_ORG, values };
+  return { ...ONE_MORE_WITH_LIST, values: [...values, LIST.of(row), list.text] };
 }
 
 /** An addition that was worked out without asking where the chain is. */
@@ -98,7 +119,7 @@ export type AheadAddition = Addition & Readonly<{ after: Link; basis: Basis }>;
  * holds, and returns their `owner`s.
  */
 export function additionAhead(at: string, additions: readonly AheadAddition[]): Statement {
-  const { values } = additionOf('org', at, additions);
+  const { values } = additionOf(at, additions);
   const resting = additions.flatMap(({ owner, basis }) => basis.stamps.map((stamp) => ({ owner, ...stamp })));
   return {
     ...ADD_AHEAD,
@@ -147,35 +168,48 @@ function withoutList(resource: AuditEvent['resource'], list: EventList | undefin
   return JSON.stringify(list === undefined ? resource : { ...resource, secrets: undefined });
 }
 
-const ADD_TO_USERS = addition('user', COLUMNS);
-const ADD_TO_ORGS = addition('org', [...COLUMNS, LIST]);
-const ADD_AHEAD = addition('org', [...COLUMNS, LIST], 'ahead');
+const ADD = addition();
+const ADD_AHEAD = addition('ahead');
 
-function addition(kind: Chain['kind'], columns: readonly Column[], ahead?: 'ahead'): Prepared {
-  const { events, heads, owner } = TABLES[kind];
+function addition(ahead?: 'ahead'): Prepared {
   let last = 5;
   const next = (type: string): string => `$${String((last += 1))}::${type}[]`;
+  const columns = [...COLUMNS, LIST];
   const arrays = columns.map(({ type }) => next(type));
   const names = columns.map(({ name }) => name).join(', ');
-  const listed =
-    kind === 'user'
-      ? ''
-      : `, listed as (
-        insert into org_event_lists (org_id, digest, secrets)
-        select * from unnest(${next('uuid')}, ${next('bytea')}, ${next('jsonb')}) on conflict do nothing)`;
+  const lists = [next('uuid'), next('bytea'), next('jsonb')];
   const held = ahead === undefined ? '' : heldIf(next);
-  const onlyHeld = (column: string): string =>
-    ahead === undefined ? '' : `${column} in (select owner from held)`;
+  const onlyHeld = ahead === undefined ? '' : 'where owner in (select owner from held)';
   const insert = `
-    insert into ${events} (at, ${names.replace('owner', owner)})
-    select $1::timestamptz, e.* from unnest(${arrays.join(', ')}) as e (${names})
-    ${ahead === undefined ? '' : `where ${onlyHeld('e.owner')}`}`;
+    insert into org_events (at, ${names.replace('owner', 'org_id')})
+    select $1::timestamptz, e.* from unnest(${arrays.join(', ')}) as e (${names}) ${onlyHeld}`;
   return prepared(`
     with ${held} moved as (
-      update ${heads} h set seq = n.seq, hash = n.hash, at = $1, signature = n.signature
-      from unnest($2::uuid[], $3::bigint[], $4::bytea[], $5::bytea[]) as n (owner, seq, hash, signature)
-      where h.${owner} = n.owner ${ahead === undefined ? '' : `and ${onlyHeld('n.owner')}`})${listed}
+      update org_chain_heads h set seq = n.seq, hash = n.hash, at = $1, signature = n.signature
+      from (select * from unnest($2::uuid[], $3::bigint[], $4::bytea[], $5::bytea[]) as n (owner, seq, hash, signature) ${onlyHeld}) n
+      where h.org_id = n.owner
+    ), listed as (
+      insert into org_event_lists (org_id, digest, secrets) select * from unnest(${lists.join(', ')}) on conflict do nothing
+    )
     ${ahead === undefined ? insert : `, added as (${insert}) select owner from held`}`);
+}
+
+const ONE_MORE_OF_USER = oneMore('user', COLUMNS);
+const ONE_MORE_OF_ORG = oneMore('org', COLUMNS);
+const ONE_MORE_WITH_LIST = oneMore(
+  'org',
+  [...COLUMNS, LIST],
+  `, listed as (insert into org_event_lists (org_id, digest, secrets) values ($2, $22, $23) on conflict do nothing)`,
+);
+
+function oneMore(kind: Chain['kind'], columns: readonly Column[], listed = ''): Prepared {
+  const { events, heads, owner } = TABLES[kind];
+  const names = columns.map(({ name }) => name).join(', ');
+  const values = columns.map(({ type }, index) => `$${String(index + 6)}::${type}`);
+  return prepared(`
+    with moved as (
+      update ${heads} set seq = $3, hash = $4, at = $1, signature = $5 where ${owner} = $2)${listed}
+    insert into ${events} (at, ${names.replace('owner', owner)}) values ($1, ${values.join(', ')})`);
 }
 
 /** The chains that are where they are expected, that nobody else holds, and all of whose records rest on what still is so. */

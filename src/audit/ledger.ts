@@ -240,7 +240,7 @@ export class Ledger {
           for (const [index, one] of holding.entries()) one.sent = addition.events[index] ?? null;
           additions.push(addition);
         }
-        return additions.length === 0 ? null : additionOf('org', at, additions);
+        return additions.length === 0 ? null : additionOf(at, additions);
       },
     );
     for (const one of recorded) this.finish(one, true);

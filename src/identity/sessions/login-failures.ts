@@ -1,4 +1,4 @@
-import { firstRow, rows, type Transaction } from '../../database/transaction.js';
+import { firstRow, prepared, rows, type Transaction } from '../../database/transaction.js';
 import { RateLimited } from '../../errors/errors.js';
 
 /**
@@ -68,14 +68,13 @@ export function lockedOut(seconds: number): RateLimited {
   );
 }
 
+const LOCK_STATE = prepared(`
+  select case when locked_until > clock_timestamp() then ${SECONDS_LEFT} end as locked_for,
+    array(select t::text from unnest(failed_at) as t where t > clock_timestamp() - ${WINDOW}) as recent
+  from login_failures where account = $1 for update`);
+
 function stateOf(tx: Transaction, account: string): Promise<State | undefined> {
-  return firstRow<State>(
-    tx,
-    `select case when locked_until > clock_timestamp() then ${SECONDS_LEFT} end as locked_for,
-       array(select t::text from unnest(failed_at) as t where t > clock_timestamp() - ${WINDOW}) as recent
-     from login_failures where account = $1 for update`,
-    [account],
-  );
+  return firstRow<State>(tx, LOCK_STATE, [account]);
 }
 
 async function sweep(tx: Transaction): Promise<void> {

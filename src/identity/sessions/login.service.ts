@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Actor, Origin } from '../../access/caller.js';
 import { Audit } from '../../audit/audit.js';
 import { Database } from '../../database/database.js';
-import { firstRow, rows, type UserTransaction } from '../../database/transaction.js';
+import { firstRow, prepared, rows, type UserTransaction } from '../../database/transaction.js';
 import { CofferError } from '../../errors/errors.js';
 import { Accounts, type Account } from '../users/accounts.js';
 import { Passwords } from '../users/passwords.js';
@@ -13,6 +13,8 @@ import type { SessionView } from './session.view.js';
 import { Sessions } from './sessions.js';
 
 type User = NonNullable<Account['user']>;
+
+const LOCK_UNCHANGED = prepared('select 1 from users where id = $1 and password_hash = $2 for share');
 
 const NOBODY: Actor = { type: 'anonymous', id: null, name: null };
 
@@ -62,13 +64,11 @@ export class LoginService {
     user: User,
     origin: Origin,
   ): Promise<SessionView | null> {
-    const seconds = await forgiveFailures(tx, key);
+    const [seconds, unchanged] = await Promise.all([
+      forgiveFailures(tx, key),
+      firstRow(tx, LOCK_UNCHANGED, [user.id, user.password_hash]),
+    ]);
     if (seconds !== null) throw lockedOut(seconds);
-    const unchanged = await firstRow(
-      tx,
-      'select 1 from users where id = $1 and password_hash = $2 for share',
-      [user.id, user.password_hash],
-    );
     if (unchanged === undefined) return null;
     const { id, view } = await this.sessions.start(tx, user, origin);
     await this.audit.recordForUser(tx, user.id, {

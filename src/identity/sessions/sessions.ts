@@ -51,15 +51,7 @@ export class Sessions {
   ): Promise<{ id: string; view: SessionView }> {
     const id = randomUUID();
     const refresh = newRefreshToken();
-    await rows(
-      tx,
-      `with over as (delete from sessions where user_id = $2 and expires_at <= now()),
-         session as (
-           insert into sessions (id, user_id, created_at, last_used_at, expires_at, ip, user_agent)
-           values ($1, $2, now(), now(), now() + ${SESSION_LIFE}, $3, $4))
-       insert into refresh_tokens (id, session_id, hash, created_at) values ($5, $1, $6, now())`,
-      [id, user.id, origin.ip, origin.userAgent, refresh.id, refresh.hash],
-    );
+    await rows(tx, START, [id, user.id, origin.ip, origin.userAgent, refresh.id, refresh.hash]);
     return { id, view: this.view(id, user, refresh.text) };
   }
 
@@ -142,6 +134,13 @@ export class Sessions {
     });
   }
 }
+
+const START = prepared(`
+  with over as (delete from sessions where user_id = $2 and expires_at <= now()),
+    session as (
+      insert into sessions (id, user_id, created_at, last_used_at, expires_at, ip, user_agent)
+      values ($1, $2, now(), now(), now() + ${SESSION_LIFE}, $3, $4))
+  insert into refresh_tokens (id, session_id, hash, created_at) values ($5, $1, $6, now())`);
 
 const SELECT_SESSION = prepared(`
   select u.username, u.email, s.expires_at, m.stamp, ${staleUse('s')} as stale

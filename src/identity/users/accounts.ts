@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { ServiceKeys } from '../../crypto/service-keys.js';
 import { breaksUnique } from '../../database/postgres-errors.js';
-import { firstRow, type Transaction } from '../../database/transaction.js';
+import { firstRow, prepared, type Prepared, type Transaction } from '../../database/transaction.js';
 import { AlreadyExists, Unexpected } from '../../errors/errors.js';
 import { lockedFor } from '../sessions/login-failures.js';
 import { foldName } from './names.js';
@@ -21,6 +21,16 @@ export type Account = Readonly<{
 type FoundAccount = Readonly<{ key: string; locked_for: number | null }> &
   (NonNullable<Account['user']> | Readonly<{ id: null }>);
 
+const FIND_BY_EMAIL = accountBy('email_key');
+const FIND_BY_USERNAME = accountBy('username');
+
+function accountBy(column: 'email_key' | 'username'): Prepared {
+  return prepared(`
+    select ${USER_COLUMNS}, u.password_hash, k.key, ${lockedFor('k.key')} as locked_for
+    from (select $1::text as name) asked left join users u on u.${column} = asked.name,
+      lateral (select coalesce('user:' || u.id, $2) as key) k`);
+}
+
 /** The rows of `users`, found and made. */
 @Injectable()
 export class Accounts {
@@ -33,14 +43,8 @@ export class Accounts {
   /** By username or e-mail address, in any case; one statement, and the same one whether there is such an account or not. */
   async find(tx: Transaction, login: string): Promise<Account> {
     const name = foldName(login);
-    const column = name.includes('@') ? 'email_key' : 'username';
-    const found = await firstRow<FoundAccount>(
-      tx,
-      `select ${USER_COLUMNS}, u.password_hash, k.key, ${lockedFor('k.key')} as locked_for
-       from (select $1::text as name) asked left join users u on u.${column} = asked.name,
-         lateral (select coalesce('user:' || u.id, $2) as key) k`,
-      [name, this.unknown(name)],
-    );
+    const statement = name.includes('@') ? FIND_BY_EMAIL : FIND_BY_USERNAME;
+    const found = await firstRow<FoundAccount>(tx, statement, [name, this.unknown(name)]);
     if (found === undefined) throw new Unexpected('a statement that always finds one row found none');
     const { key, locked_for: locked, ...user } = found;
     return { key, lockedFor: locked, user: user.id === null ? null : user };

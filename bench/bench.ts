@@ -4,7 +4,7 @@
 import { writeFile } from 'node:fs/promises';
 import { constants, cpus } from 'node:os';
 import { measureCommands } from './commands.js';
-import { judgeAmount, measureRow } from './measure.js';
+import { judgeAmount, measure, measureRow } from './measure.js';
 import { residentMiB } from './memory.js';
 import { optionsFrom, USAGE, type Options } from './options.js';
 import { draw } from './picture.js';
@@ -17,6 +17,7 @@ import { Stage, type Site } from './stage.js';
 import { isGood, tableOf, type Line } from './table.js';
 
 const MOST_RESIDENT_MIB = 220;
+const WARM_UP_SECONDS = 5;
 
 async function main(options: Options): Promise<number> {
   const opening = Stage.open();
@@ -49,7 +50,9 @@ async function main(options: Options): Promise<number> {
 async function measureAll(stage: Stage, site: Site, options: Options): Promise<Line[]> {
   const service = { url: site.service.url, kind: 'service' } as const;
   const floor = { url: await stage.addFloor(site), kind: 'floor' } as const;
-  const lines = await measureRows(stage, site, rowsOf(service, floor, site.data), options);
+  const rows = rowsOf(service, floor, site.data);
+  await warmUp(stage, rows);
+  const lines = await measureRows(stage, site, rows, options);
   // After the rows, so that whatever they left behind is in it.
   const resident = residentMiB(site.service.child.pid);
   const most = { most: MOST_RESIDENT_MIB };
@@ -63,6 +66,14 @@ async function measureAll(stage: Stage, site: Site, options: Options): Promise<L
   const million = { url: much.service.url, kind: 'service' } as const;
   const again = millionRowsOf(service, site.data, million, much.data);
   return [...lines, ...(await measureRows(stage, much, again, options))];
+}
+
+/** So that the first row does not pay for the compilation of what all of them run. */
+async function warmUp(stage: Stage, [row]: readonly Row[]): Promise<void> {
+  if (row === undefined) return;
+  say('Warming up …');
+  for (const { series } of [row, ...row.against])
+    await measure(stage.load, series, { seconds: WARM_UP_SECONDS, warmUpSeconds: 0 });
 }
 
 async function measureRows(

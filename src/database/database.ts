@@ -7,6 +7,7 @@ import { Shares } from './shares.js';
 import { compareStamps, Outdated, type Expected } from './stamps.js';
 import {
   prepared,
+  send,
   type OrgTransaction,
   type Prepared,
   type Statement,
@@ -99,8 +100,8 @@ export class Database {
       const [found] = await Promise.all([read(runner.manager), begun]);
       const statement = write(found);
       await Promise.all([
-        statement === null ? null : client.query({ ...statement, values: [...statement.values] }),
-        client.query('commit'),
+        statement === null ? null : send(client, { ...statement, values: [...statement.values] }),
+        send(client, 'commit'),
       ]);
       return found;
     } catch (error) {
@@ -124,8 +125,8 @@ export class Database {
     try {
       const [, { rows }] = await Promise.all([
         begin(client, { ...TRAILS, parameters: [orgIds.join(','), String(patienceMs)] }),
-        client.query({ name, text, values: [...values] }),
-        client.query('commit'),
+        send(client, { name, text, values: [...values] }),
+        send(client, 'commit'),
       ]);
       return rows as Row[];
     } catch (error) {
@@ -171,7 +172,7 @@ export class Database {
       await entered;
       if (!(await held)) throw new Outdated();
       if (result.status === 'rejected') throw result.reason;
-      await client.query('commit');
+      await send(client, 'commit');
       return result.value;
     } catch (error) {
       await rollBack(client);
@@ -245,25 +246,19 @@ function cutOff(client: PoolClient): void {
 
 /** Both statements fly together: the connections are in pipeline mode. */
 async function begin(client: PoolClient, entry: Entry | null): Promise<Entered> {
-  const begun = client.query('begin');
+  const begun = send(client, 'begin');
   if (entry === null) {
     await begun;
     return [];
   }
-  const [, { rows }] = await Promise.all([
-    begun,
-    client.query<{ id: string; stamp?: string }>({
-      name: entry.name,
-      text: entry.text,
-      values: [...entry.parameters],
-    }),
-  ]);
-  return rows;
+  const { name, text, parameters } = entry;
+  const [, { rows }] = await Promise.all([begun, send(client, { name, text, values: [...parameters] })]);
+  return rows as Entered;
 }
 
 async function rollBack(client: PoolClient): Promise<void> {
   try {
-    await client.query('rollback');
+    await send(client, 'rollback');
   } catch {
     // Without its rollback a connection must not be used again.
     cutOff(client);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { PoolClient } from 'pg';
+import type { Writable } from 'node:stream';
+import type { PoolClient, QueryConfig, QueryResult } from 'pg';
 import type { EntityManager } from 'typeorm';
 import { Unexpected } from '../errors/errors.js';
 
@@ -34,9 +35,22 @@ export async function rows<Row>(
 ): Promise<Row[]> {
   const query =
     typeof statement === 'string' ? { text: statement } : { name: statement.name, text: statement.text };
-  const client = await clientOf(tx);
-  const result = await client.query({ ...query, values: [...parameters] });
-  return result.rows as Row[];
+  const { rows: found } = await send(await clientOf(tx), { ...query, values: [...parameters] });
+  return found as Row[];
+}
+
+type Wired = PoolClient & { readonly connection: { readonly stream: Writable } };
+
+/** What is sent in one turn of the event loop leaves in one write: each write costs more than what is in it. */
+export function send(client: PoolClient, query: string | QueryConfig): Promise<QueryResult> {
+  const { stream } = (client as Wired).connection;
+  if (stream.writableCorked === 0) {
+    stream.cork();
+    process.nextTick(() => {
+      stream.uncork();
+    });
+  }
+  return typeof query === 'string' ? client.query(query) : client.query(query);
 }
 
 export async function firstRow<Row>(

@@ -6,21 +6,13 @@ import type { EventList } from './event-list.js';
 import { beginChain, headOf, type Addition, type HeadRow } from './event-rows.js';
 import { link, type Head, type Link } from './hash-chain.js';
 import type { HeadSigner } from './head-signer.js';
-
-/** A read that waits for its record. */
-export type Entry = Readonly<{
-  orgId: string;
-  record: AuditRecord;
-  basis: Basis;
-  /** As which link it was sent in a flight whose end nobody saw; null when that was never the case. */
-  sent: Link | null;
-}>;
+import type { WaitingRead } from './waiting-read.js';
 
 /** What a flush found: the heads that it locked, by organisation, whether a basis holds, and whether what was sent before is there. */
 export type Found = Readonly<{
   heads: ReadonlyMap<string, Head>;
   holds: (basis: Basis) => boolean;
-  isThere: (entry: Entry) => boolean;
+  isThere: (read: WaitingRead) => boolean;
 }>;
 
 // In order, so that two flushes never wait for each other in a circle.
@@ -30,13 +22,13 @@ const HEADS = `
 const LOCK = { skip: prepared(`${HEADS} skip locked`), wait: prepared(HEADS) };
 
 /**
- * Locks the chains of these organisations, or those of them that nobody else holds, and reads the stamps that the entries rest on. The
+ * Locks the chains of these organisations, or those of them that nobody else holds, and reads the stamps that the reads rest on. The
  * stamps are read once the chains are locked: after every change that was acknowledged before.
  */
-export async function findFlush(
+export async function lookForFlight(
   tx: Transaction,
   orgIds: readonly string[],
-  entries: readonly Entry[],
+  reads: readonly WaitingRead[],
   signer: HeadSigner,
   held: 'skip' | 'wait',
 ): Promise<Found> {
@@ -44,25 +36,28 @@ export async function findFlush(
     lockHeads(tx, orgIds, signer, held),
     compareStamps(
       tx,
-      entries.map(({ basis }) => basis),
+      reads.map(({ basis }) => basis),
     ),
-    findSent(tx, entries),
+    findSent(tx, reads),
   ]);
   return { heads: new Map(locked.map((row) => [row.owner, headOf(row)])), holds, isThere };
 }
 
 /** Looked for behind the lock of the chain: whoever sent it has ended by then, one way or the other. */
-async function findSent(tx: Transaction, entries: readonly Entry[]): Promise<(entry: Entry) => boolean> {
-  const sent = entries.filter((entry) => entry.sent !== null);
+async function findSent(
+  tx: Transaction,
+  reads: readonly WaitingRead[],
+): Promise<(read: WaitingRead) => boolean> {
+  const sent = reads.filter((read) => read.sent !== null);
   if (sent.length === 0) return () => false;
   const found = await rows<{ org_id: string; hash: Buffer }>(
     tx,
     `select org_id, hash from org_events e join unnest($1::uuid[], $2::bigint[]) as s (owner, number)
      on e.org_id = s.owner and e.seq = s.number`,
-    [sent.map(({ orgId }) => orgId), sent.map((entry) => entry.sent?.seq)],
+    [sent.map(({ orgId }) => orgId), sent.map((read) => read.sent?.seq)],
   );
   const hashes = new Set(found.map(({ org_id: orgId, hash }) => `${orgId}/${hash.toString('hex')}`));
-  return (entry) => entry.sent !== null && hashes.has(`${entry.orgId}/${entry.sent.hash}`);
+  return ({ orgId, sent: link }) => link !== null && hashes.has(`${orgId}/${link.hash}`);
 }
 
 async function lockHeads(

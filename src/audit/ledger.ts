@@ -1,19 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import { LRUCache } from 'lru-cache';
 import type { Access, Need } from '../access/access.js';
 import { READ_ANEW, together, type Basis } from '../access/basis.js';
 import { Claim } from '../access/claim.js';
 import { Database } from '../database/database.js';
 import { Outdated } from '../database/stamps.js';
 import { Shares } from '../database/shares.js';
-import { CofferError, Unavailable } from '../errors/errors.js';
+import { CofferError } from '../errors/errors.js';
 import type { AuditRecord } from './audit-event.js';
 import { Audit, RECORD_DEADLINE_MS } from './audit.js';
-import { additionAhead, additionOf, type Addition, type AheadAddition } from './event-rows.js';
-import { additionTo, findFlush, type Entry, type Found } from './flush.js';
-import type { Head, Link } from './hash-chain.js';
+import { Flights } from './flights.js';
 import { HeadSigner } from './head-signer.js';
 import { Lane } from './lane.js';
+import { WaitingRead } from './waiting-read.js';
 
 const MOST_IN_A_FLIGHT = 1_000;
 /** A flight of many organisations is given up sooner: then each of them is on its own, and only the one in trouble is late. */
@@ -36,22 +34,19 @@ export type ReadDone<T> = Readonly<{ answer: T; record: AuditRecord; basis: Basi
  */
 @Injectable()
 export class Ledger {
-  private readonly everybody = new Lane<Waiting>((all) => this.fly(all), MOST_IN_A_FLIGHT);
+  private readonly everybody = new Lane<WaitingRead>((reads) => this.fly(reads), MOST_IN_A_FLIGHT);
   /** Of organisations whose chain somebody else holds, or whose records could not be written: they delay nobody but themselves. */
-  private readonly own = new Map<string, Lane<Waiting>>();
+  private readonly own = new Map<string, Lane<WaitingRead>>();
   private readonly trouble = new Map<string, number>();
-  /** Where the chains were when this node last wrote to them. */
-  private readonly heads = new LRUCache<string, Head>({ max: 10_000 });
   private readonly ownFlights = new Shares(OWN_FLIGHTS, RECORD_DEADLINE_MS);
+  private readonly flights: Flights;
   /** The oldest first. */
-  private readonly pending = new Set<Waiting>();
+  private readonly pending = new Set<WaitingRead>();
   private sweeper: NodeJS.Timeout | null = null;
 
-  constructor(
-    private readonly database: Database,
-    private readonly audit: Audit,
-    private readonly signer: HeadSigner,
-  ) {}
+  constructor(database: Database, audit: Audit, signer: HeadSigner) {
+    this.flights = new Flights(database, signer, audit.durations);
+  }
 
   /**
    * Does a read: first with what is remembered, and when that does not hold, or when anything but an answer comes of it, with what the
@@ -103,17 +98,18 @@ export class Ledger {
 
   /** Resolves with whether the basis held; then the record is durable, else there is none. Throws `Unavailable`. */
   private settle(orgId: string, record: AuditRecord, basis: Basis): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      const waiting: Waiting = { orgId, record, basis, sent: null, since: Date.now(), resolve, reject };
-      this.pending.add(waiting);
+    return new Promise((held, failed) => {
+      const over = (one: WaitingRead): void => void this.pending.delete(one);
+      const read = new WaitingRead(orgId, record, basis, { held, failed, over });
+      this.pending.add(read);
       this.sweeper ??= setInterval(() => {
         this.sweep();
       }, SWEEP_MS).unref();
-      this.laneOf(orgId).add(waiting);
+      this.laneOf(orgId).add(read);
     });
   }
 
-  private laneOf(orgId: string): Lane<Waiting> {
+  private laneOf(orgId: string): Lane<WaitingRead> {
     const own = this.own.get(orgId);
     if (own !== undefined) return own;
     const until = this.trouble.get(orgId);
@@ -123,168 +119,48 @@ export class Ledger {
     return this.everybody;
   }
 
-  private ownLane(orgId: string): Lane<Waiting> {
+  private ownLane(orgId: string): Lane<WaitingRead> {
     const known = this.own.get(orgId);
     if (known !== undefined) return known;
-    const fly = (all: readonly Waiting[]): Promise<void> => this.flyAlone(orgId, all);
-    const lane = new Lane<Waiting>(fly, MOST_IN_A_FLIGHT, () => this.own.delete(orgId));
+    const fly = (reads: readonly WaitingRead[]): Promise<void> => this.flyAlone(orgId, reads);
+    const lane = new Lane<WaitingRead>(fly, MOST_IN_A_FLIGHT, () => this.own.delete(orgId));
     this.own.set(orgId, lane);
     return lane;
   }
 
-  private async fly(all: readonly Waiting[]): Promise<void> {
+  private async fly(reads: readonly WaitingRead[]): Promise<void> {
     try {
-      const rest = await this.flyAhead(all);
-      if (rest.length === 0) return;
-      const orgIds = [...new Set(rest.map(({ orgId }) => orgId))].sort();
-      const { heads } = await this.flush(orgIds, rest, PATIENCE_MS, 'skip');
-      for (const one of rest) if (!heads.has(one.orgId)) this.ownLane(one.orgId).add(one);
+      const unknown = await this.flights.ahead(reads, PATIENCE_MS);
+      const held = await this.flights.looking(unknown, PATIENCE_MS, 'skip');
+      for (const read of held) this.ownLane(read.orgId).add(read);
     } catch (error) {
       // Whose fault it was shows when each organisation is on its own. What could not even begin is nobody's.
-      for (const one of all) {
-        if (error instanceof CofferError) this.fail(one, error);
-        else this.ownLane(one.orgId).add(one);
+      for (const read of reads) {
+        if (error instanceof CofferError) read.fail(error);
+        else if (!read.isSettled) this.ownLane(read.orgId).add(read);
       }
     }
   }
 
-  /**
-   * One round trip for those chains that nobody but this node wrote to since it last did: their next links are worked out before anything
-   * is asked. Returns what is left for a flight that looks first.
-   */
-  private async flyAhead(all: readonly Waiting[]): Promise<Waiting[]> {
-    const rest: Waiting[] = [];
-    const known: { after: Head; entries: Waiting[]; addition: AheadAddition }[] = [];
-    const at = new Date().toISOString();
-    for (const [orgId, entries] of byOrg(all.filter((one) => this.pending.has(one)))) {
-      const after = this.heads.get(orgId);
-      if (after === undefined) {
-        rest.push(...entries);
-        continue;
-      }
-      this.heads.delete(orgId);
-      const records = entries.map(({ record }) => record);
-      const basis = together(...entries.map((one) => one.basis));
-      const addition = { ...additionTo(orgId, after, records, at, this.signer), after, basis };
-      for (const [index, one] of entries.entries()) one.sent = addition.events[index] ?? null;
-      known.push({ after, entries, addition });
-    }
-    if (known.length === 0) return rest;
-    const begun = process.hrtime.bigint();
-    known.sort((a, b) => (a.addition.owner < b.addition.owner ? -1 : 1));
-    const additions = known.map(({ addition }) => addition);
-    const orgIds = additions.map(({ owner }) => owner);
-    const added = await this.database.forTrailsAhead<{ owner: string }>(
-      orgIds,
-      PATIENCE_MS,
-      additionAhead(at, additions),
-    );
-    const owners = new Set(added.map(({ owner }) => owner));
-    for (const { addition, entries } of known) {
-      if (!owners.has(addition.owner)) {
-        for (const one of entries) one.sent = null;
-        rest.push(...entries);
-        continue;
-      }
-      this.heads.set(addition.owner, addition.head);
-      for (const one of entries) this.finish(one, true);
-    }
-    this.audit.durations.record(process.hrtime.bigint() - begun);
-    return rest;
-  }
-
-  private async flyAlone(orgId: string, all: readonly Waiting[]): Promise<void> {
+  private async flyAlone(orgId: string, reads: readonly WaitingRead[]): Promise<void> {
     try {
-      await this.ownFlights.with('all', () => this.flush([orgId], all, OWN_PATIENCE_MS, 'wait'));
+      await this.ownFlights.with('all', () => this.flights.looking(reads, OWN_PATIENCE_MS, 'wait'));
       this.trouble.delete(orgId);
     } catch (error) {
       this.trouble.set(orgId, Date.now() + TROUBLE_MS);
-      for (const one of all) this.fail(one, error);
+      for (const read of reads) read.fail(error);
     }
   }
 
-  /** One transaction: locks, compares, links, writes. Settles everything of those organisations whose chains it could lock. */
-  private async flush(
-    orgIds: readonly string[],
-    all: readonly Waiting[],
-    patienceMs: number,
-    held: 'skip' | 'wait',
-  ): Promise<Found> {
-    const begun = process.hrtime.bigint();
-    const open = all.filter((one) => this.pending.has(one));
-    const recorded: Waiting[] = [];
-    const additions: Addition[] = [];
-    const found = await this.database.forTrails(
-      orgIds,
-      patienceMs,
-      (tx) => findFlush(tx, orgIds, open, this.signer, held),
-      ({ heads, holds, isThere }) => {
-        const at = new Date().toISOString();
-        for (const [orgId, ofOrg] of byOrg(open)) {
-          const head = heads.get(orgId);
-          if (head === undefined) continue;
-          if (!this.signer.isOurs(head)) {
-            for (const one of ofOrg) this.fail(one, `the head of ${orgId} is not signed by this service`);
-            continue;
-          }
-          const holding: Waiting[] = [];
-          for (const one of ofOrg) {
-            if (isThere(one)) recorded.push(one);
-            else if (holds(one.basis)) holding.push(one);
-            else this.finish(one, false);
-          }
-          if (holding.length === 0) continue;
-          recorded.push(...holding);
-          const records = holding.map(({ record }) => record);
-          const addition = additionTo(orgId, head, records, at, this.signer);
-          for (const [index, one] of holding.entries()) one.sent = addition.events[index] ?? null;
-          additions.push(addition);
-        }
-        return additions.length === 0 ? null : additionOf(at, additions);
-      },
-    );
-    for (const one of recorded) this.finish(one, true);
-    for (const { owner, head } of additions) this.heads.set(owner, head);
-    this.audit.durations.record(process.hrtime.bigint() - begun);
-    return found;
-  }
-
-  private finish(one: Waiting, held: boolean): void {
-    this.pending.delete(one);
-    one.resolve(held);
-  }
-
-  private fail(one: Waiting, cause: unknown): void {
-    this.pending.delete(one);
-    one.reject(cause instanceof CofferError ? cause : new Unavailable('audit', cause));
-  }
-
-  /** Who has waited too long is told. If its record is written all the same, it tells of a read that nobody got. */
+  /** Who has waited too long is told. */
   private sweep(): void {
     const oldest = Date.now() - RECORD_DEADLINE_MS;
-    for (const one of this.pending) {
-      if (one.since > oldest) break;
-      this.fail(one, 'the record was not written in time');
+    for (const read of this.pending) {
+      if (read.since > oldest) break;
+      read.fail('the record was not written in time');
     }
     if (this.pending.size > 0 || this.sweeper === null) return;
     clearInterval(this.sweeper);
     this.sweeper = null;
   }
-}
-
-type Waiting = Entry & {
-  sent: Link | null;
-  readonly since: number;
-  readonly resolve: (held: boolean) => void;
-  readonly reject: (error: Error) => void;
-};
-
-function byOrg(all: readonly Waiting[]): Map<string, Waiting[]> {
-  const found = new Map<string, Waiting[]>();
-  for (const one of all) {
-    const ofOrg = found.get(one.orgId);
-    if (ofOrg === undefined) found.set(one.orgId, [one]);
-    else ofOrg.push(one);
-  }
-  return found;
 }

@@ -27,6 +27,10 @@ export class ClaimMemory {
     ttl: KEEP_MS,
   });
 
+  get bytes(): number {
+    return this.entries.calculatedSize;
+  }
+
   /** From another address it is another claim: a token may be bound to some. */
   static keyOf(credential: string, { ip }: Origin, need: string, place: string): string {
     return `${hash('sha256', credential, 'base64')} ${ip} ${need} ${place}`;

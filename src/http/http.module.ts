@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { IdentityModule } from '../identity/identity.module.js';
+import { SecretsModule } from '../secrets/secrets.module.js';
 import { TenancyModule } from '../tenancy/tenancy.module.js';
 import { AuthenticateGuard } from './authenticate.guard.js';
 import { AuthorizeGuard } from './authorize.guard.js';
@@ -15,7 +16,7 @@ import { ValidationPipe } from './validation.pipe.js';
 
 /** What happens to every request: who asks, may they, is the input well-formed, what does an error look like. */
 @Module({
-  imports: [IdentityModule, TenancyModule],
+  imports: [IdentityModule, SecretsModule, TenancyModule],
   controllers: [OpenApiController],
   providers: [
     RouteCheck,

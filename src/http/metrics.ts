@@ -14,6 +14,8 @@ import { httpUrl } from '../config/network.js';
 import { CONFIG } from '../config/token.js';
 import { Keyring } from '../crypto/keyring.js';
 import { Database } from '../database/database.js';
+import { ReadMemory } from '../secrets/read-memory.js';
+import { ClaimMemory } from './claim-memory.js';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -34,6 +36,8 @@ export class Metrics implements OnApplicationBootstrap, OnApplicationShutdown {
     database: Database,
     audit: Audit,
     keyring: Keyring,
+    reads: ReadMemory,
+    claims: ClaimMemory,
   ) {
     const registers = [this.registry];
     this.requests = new Counter({
@@ -70,6 +74,16 @@ export class Metrics implements OnApplicationBootstrap, OnApplicationShutdown {
         for (const quantile of [50, 90, 99]) {
           this.set({ quantile: String(quantile / 100) }, audit.durations.percentile(quantile) / 1e9);
         }
+      },
+    });
+    new Gauge({
+      name: 'coffer_memory_bytes',
+      help: 'What is remembered of reads and of who may read, as it is counted against its bound.',
+      labelNames: ['of'],
+      registers,
+      collect() {
+        this.set({ of: 'reads' }, reads.bytes);
+        this.set({ of: 'claims' }, claims.bytes);
       },
     });
     new Gauge({

@@ -20,7 +20,7 @@ export interface ReadState extends ReadFacts {
   content(): Buffer;
 }
 
-const MOST_BYTES = 64 * 1024 * 1024;
+export const MOST_BYTES = 64 * 1024 * 1024;
 const BYTES_OF_ONE = 1_024;
 const BYTES_OF_A_NAME = 128;
 
@@ -35,6 +35,11 @@ export class ReadMemory {
     maxSize: MOST_BYTES,
     sizeCalculation: ({ bytes }) => bytes,
   });
+
+  /** How much is kept, as it is counted here. */
+  get bytes(): number {
+    return this.entries.calculatedSize;
+  }
 
   /** `what` says which of an environment's reads it is. */
   find(environmentId: string, what: string): ReadState | undefined {

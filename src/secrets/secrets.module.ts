@@ -44,5 +44,6 @@ import { ValuesService } from './values.service.js';
     ReadMemory,
     Retention,
   ],
+  exports: [ReadMemory],
 })
 export class SecretsModule {}

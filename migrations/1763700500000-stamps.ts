@@ -1,8 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Stamps: one number for each organisation, environment and user, which grows with every change of what a node may remember of it. Only
- * triggers write them, whoever makes the change, so no change can forget its stamp; the application may read them and nothing else.
+ * Stamps: one for each organisation, environment and user, another one after every change of what a node may remember of it. Only triggers
+ * write them, whoever makes the change, so no change can forget its stamp; the application may read them and nothing else. They are random
+ * and no counters: a database that was set back to an earlier state, or a standby that lost the last changes, never comes to the same one.
  */
 export class Stamps1763700500000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -25,7 +26,7 @@ export class Stamps1763700500000 implements MigrationInterface {
 const TABLE = `
   create table stamps (
     subject uuid primary key,
-    stamp bigint not null default 1
+    stamp uuid not null default gen_random_uuid()
   ) with (fillfactor = 50);
   grant select on stamps to coffer_app;
 `;
@@ -64,11 +65,11 @@ const FUNCTIONS = `
   create function coffer_org_changed() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
   begin
     if tg_op = 'UPDATE' then
-      update public.stamps set stamp = stamp + 1 where subject = new.org_id;
+      update public.stamps set stamp = gen_random_uuid() where subject = new.org_id;
     elsif tg_table_name = 'federated_tokens' then
-      update public.stamps set stamp = stamp + 1 where subject in (select org_id from gone where expires_at > now());
+      update public.stamps set stamp = gen_random_uuid() where subject in (select org_id from gone where expires_at > now());
     else
-      update public.stamps set stamp = stamp + 1 where subject in (select org_id from gone);
+      update public.stamps set stamp = gen_random_uuid() where subject in (select org_id from gone);
     end if;
     return null;
   end $$;
@@ -76,9 +77,9 @@ const FUNCTIONS = `
   create function coffer_user_changed() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
   begin
     if tg_op = 'UPDATE' then
-      update public.stamps set stamp = stamp + 1 where subject = new.user_id;
+      update public.stamps set stamp = gen_random_uuid() where subject = new.user_id;
     else
-      update public.stamps set stamp = stamp + 1
+      update public.stamps set stamp = gen_random_uuid()
       where subject in (select user_id from gone where expires_at is null or expires_at > now());
     end if;
     return null;
@@ -86,13 +87,13 @@ const FUNCTIONS = `
 
   create function coffer_itself_changed() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
   begin
-    update public.stamps set stamp = stamp + 1 where subject = new.id;
+    update public.stamps set stamp = gen_random_uuid() where subject = new.id;
     return null;
   end $$;
 
   create function coffer_version_changed() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
   begin
-    update public.stamps set stamp = stamp + 1
+    update public.stamps set stamp = gen_random_uuid()
     where subject in (select environment_id from public.secrets where org_id = new.org_id and id = new.secret_id);
     return null;
   end $$;
@@ -131,6 +132,7 @@ function bumps(table: string, changed: string, bump: string): string {
 
 // A version is never changed by the application but to be sealed under another key.
 const OF_ITSELF = `
+  create trigger stamp_slug after update on org_slugs for each row execute function coffer_org_changed();
   create trigger stamp_account after update on users for each row execute function coffer_itself_changed();
   create trigger stamp_revision after update of revision on environments for each row execute function coffer_itself_changed();
   create trigger stamp_version after update on secret_versions for each row execute function coffer_version_changed();

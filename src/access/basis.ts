@@ -1,4 +1,4 @@
-/** A number that grows with every change of what may be remembered of its subject: an organisation, an environment or a user. */
+/** Another one after every change of what may be remembered of its subject: an organisation, an environment or a user. */
 export type Stamp = Readonly<{ subject: string; stamp: string }>;
 
 /**

@@ -18,8 +18,8 @@ export type AuditRecord = Readonly<{
   actor: Actor;
   origin: Origin;
   action: string;
-  /** Without its `secrets`: these stand in `list`. */
-  resource: Omit<Resource, 'secrets'>;
+  resource: Resource;
+  /** The resource's `secrets`, when they are written out already. */
   list?: EventList | undefined;
   outcome: 'allowed' | 'denied';
 }>;

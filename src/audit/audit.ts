@@ -11,6 +11,7 @@ import { actorOf, type Caller } from '../access/caller.js';
 import { isRetryable } from '../database/postgres-errors.js';
 import { CofferError, Unavailable } from '../errors/errors.js';
 import type { AuditRecord } from './audit-event.js';
+import { EventList } from './event-list.js';
 import { beginChain, oneMoreOf, readHead } from './event-rows.js';
 import { link, type Chain, type Link } from './hash-chain.js';
 import { HeadSigner } from './head-signer.js';
@@ -34,7 +35,7 @@ export class Audit {
 
   /** Adds to the organisation's chain, inside its own transaction. */
   async record(tx: OrgTransaction, orgId: string, record: AuditRecord): Promise<void> {
-    await this.append(tx, { kind: 'org', id: orgId }, record);
+    await this.append(tx, { kind: 'org', id: orgId }, listed(record));
   }
 
   /** Adds to the user's own chain. */
@@ -101,4 +102,10 @@ export class Audit {
       throw new Unavailable('audit', `the head of ${chain.kind} ${chain.id} is not signed by this service`);
     return head;
   }
+}
+
+/** The record with its many secrets in a list, however it was made. */
+function listed(record: AuditRecord): AuditRecord {
+  const { secrets, ...resource } = record.resource;
+  return secrets === undefined ? record : { ...record, resource, list: new EventList(secrets) };
 }

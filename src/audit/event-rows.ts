@@ -189,7 +189,8 @@ function addition(ahead?: 'ahead'): Prepared {
       from (select * from unnest($2::uuid[], $3::bigint[], $4::bytea[], $5::bytea[]) as n (owner, seq, hash, signature) ${onlyHeld}) n
       where h.org_id = n.owner
     ), listed as (
-      insert into org_event_lists (org_id, digest, secrets) select * from unnest(${lists.join(', ')}) on conflict do nothing
+      insert into org_event_lists (org_id, digest, secrets)
+      select * from unnest(${lists.join(', ')}) as l (owner, digest, secrets) ${onlyHeld} on conflict do nothing
     )
     ${ahead === undefined ? insert : `, added as (${insert}) select owner from held`}`);
 }
@@ -218,7 +219,7 @@ function heldIf(next: (type: string) => string): string {
     expected as (
       select * from unnest(${next('uuid')}, ${next('bigint')}, ${next('bytea')}, ${next('float8')}) as x (owner, seq, hash, until)
     ), outdated as (
-      select r.owner from unnest(${next('uuid')}, ${next('uuid')}, ${next('bigint')}) as r (owner, subject, stamp)
+      select r.owner from unnest(${next('uuid')}, ${next('uuid')}, ${next('uuid')}) as r (owner, subject, stamp)
       left join stamps s on s.subject = r.subject where s.stamp is distinct from r.stamp
     ), held as (
       select h.org_id as owner from org_chain_heads h

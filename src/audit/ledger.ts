@@ -5,7 +5,7 @@ import { Claim } from '../access/claim.js';
 import { Database } from '../database/database.js';
 import { Outdated } from '../database/stamps.js';
 import { Shares } from '../database/shares.js';
-import { CofferError } from '../errors/errors.js';
+import { CofferError, Unavailable } from '../errors/errors.js';
 import type { AuditRecord } from './audit-event.js';
 import { Audit, RECORD_DEADLINE_MS } from './audit.js';
 import { Flights } from './flights.js';
@@ -19,8 +19,8 @@ const PATIENCE_MS = 700;
 const OWN_PATIENCE_MS = 1_500;
 /** How long an organisation stays on its own after it was in trouble. */
 const TROUBLE_MS = 5_000;
-/** How many organisations on their own may have a connection at a time: fewer than half of the pool. */
-const OWN_FLIGHTS = 8;
+/** How many organisations on their own may have a connection at a time, of those in trouble and of the others. */
+const OWN_FLIGHTS = 5;
 const SWEEP_MS = 100;
 
 /** What a read has come to: its answer, the record of it, and what of it was remembered. */
@@ -89,7 +89,8 @@ export class Ledger {
     let done: ReadDone<T>;
     try {
       done = await work(access, false);
-    } catch {
+    } catch (error) {
+      if (error instanceof Unavailable) throw error;
       // What memory says must not be told: whether it is so, and whether the caller may know, is asked anew.
       return null;
     }
@@ -136,18 +137,21 @@ export class Ledger {
     } catch (error) {
       // Whose fault it was shows when each organisation is on its own. What could not even begin is nobody's.
       for (const read of reads) {
+        if (read.isSettled) continue;
         if (error instanceof CofferError) read.fail(error);
-        else if (!read.isSettled) this.ownLane(read.orgId).add(read);
+        else this.ownLane(read.orgId).add(read);
       }
     }
   }
 
   private async flyAlone(orgId: string, reads: readonly WaitingRead[]): Promise<void> {
     try {
-      await this.ownFlights.with('all', () => this.flights.looking(reads, OWN_PATIENCE_MS, 'wait'));
+      // Those in trouble have places of their own: whoever was only held up for a moment does not wait behind them.
+      const kind = this.trouble.has(orgId) ? 'in trouble' : 'held up';
+      await this.ownFlights.with(kind, () => this.flights.looking(reads, OWN_PATIENCE_MS, 'wait'));
       this.trouble.delete(orgId);
     } catch (error) {
-      this.trouble.set(orgId, Date.now() + TROUBLE_MS);
+      if (!(error instanceof CofferError)) this.trouble.set(orgId, Date.now() + TROUBLE_MS);
       for (const read of reads) read.fail(error);
     }
   }

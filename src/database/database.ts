@@ -19,8 +19,8 @@ import {
 export const TRANSACTION_DEADLINE_MS = 8_000;
 const ATTEMPTS = 3;
 
-/** More than half of the pool, which has 20 connections: whoever is held up leaves enough to everybody else. */
-const CONNECTIONS_OF_ONE = 12;
+/** Of the pool, which has 20: two that are held up leave enough to everybody else. */
+const CONNECTIONS_OF_ONE = 8;
 const SHARE_PATIENCE_MS = 2_000;
 
 /**
@@ -168,9 +168,10 @@ export class Database {
       // What does not wait for each other's answers flies together: the beginning, the comparison, and the first statement of the work.
       const entered = begin(client, entry);
       const held = expected === undefined ? true : holds(runner.manager, expected);
-      const [result] = await Promise.allSettled([work(runner.manager, entered), entered]);
-      await entered;
-      if (!(await held)) throw new Outdated();
+      const [result, begun, still] = await Promise.allSettled([work(runner.manager, entered), entered, held]);
+      if (begun.status === 'rejected') throw begun.reason;
+      if (still.status === 'rejected') throw still.reason;
+      if (!still.value) throw new Outdated();
       if (result.status === 'rejected') throw result.reason;
       await send(client, 'commit');
       return result.value;

@@ -2,7 +2,8 @@ import { prepared, rows, type Transaction } from './transaction.js';
 
 /**
  * What somebody remembers and has not read anew: the stamps that its subjects had, and the moment (milliseconds) at which it ends by itself.
- * Triggers count a stamp up with every change of its subject.
+ * Triggers write another
+ * stamp with every change of its subject.
  */
 export type Expected = Readonly<{
   stamps: readonly Readonly<{ subject: string; stamp: string }>[];

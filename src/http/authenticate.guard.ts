@@ -62,7 +62,9 @@ export class AuthenticateGuard extends AuthGuard() {
   /** Whether memory knows who asks, for a route whose answer proves it. */
   private remembers(request: FastifyRequest, policy: RoutePolicy): boolean {
     const origin = originOf(request);
-    const key = ClaimMemory.keyOf(credentialOf(request.raw), origin, policy.need, namesIn(request));
+    const credential = credentialIfAny(request);
+    if (credential === null) return false;
+    const key = ClaimMemory.keyOf(credential, origin, policy.need, namesIn(request));
     const remembered = this.claims.find(key, origin);
     request.claim = { key, remembered };
     if (remembered === undefined) return false;
@@ -98,6 +100,15 @@ export class AuthenticateGuard extends AuthGuard() {
     if (error instanceof Error) throw error;
     if (caller === false || caller === null) throw new Unauthorized('the session token does not hold');
     return caller;
+  }
+}
+
+/** What is no credential is refused, and counted, where all of them are. */
+function credentialIfAny(request: FastifyRequest): string | null {
+  try {
+    return credentialOf(request.raw);
+  } catch {
+    return null;
   }
 }
 

@@ -38,7 +38,9 @@ export class ClaimMemory {
 
   find(key: string, origin: Origin): Remembered | undefined {
     const found = this.entries.get(key);
-    return found === undefined ? undefined : { ...found, caller: { ...found.caller, origin } };
+    // The database's clock is asked as well; a session's token ends by ours.
+    if (found === undefined || found.basis.until <= Date.now()) return undefined;
+    return { ...found, caller: { ...found.caller, origin } };
   }
 
   keep(key: string, caller: Caller, scope: Scope, rights: Rights, stamp: Stamp): void {

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { claimOf } from '../access/route-policy.js';
 import { doorOf } from '../access/door.js';
 import { ERROR_STATUS } from '../access/error-status.js';
-import { CofferError, InvalidRequest, NotFound, Unexpected } from '../errors/errors.js';
+import { CofferError, InvalidRequest, NotFound, Unavailable, Unexpected } from '../errors/errors.js';
 import { exchangeAnswer, isExchange } from '../identity/federation/exchange.errors.js';
 import { coderAnswer } from '../personal/coder.errors.js';
 import { dreadnodeAnswer } from '../personal/dreadnode.errors.js';
@@ -27,6 +27,8 @@ export class ErrorFilter implements ExceptionFilter<unknown> {
 
 /** Before anything is said about a request that was let in from memory, the database is asked whether it may be in at all. */
 async function toBeTold(thrown: unknown, request: FastifyRequest): Promise<unknown> {
+  // That something cannot be reached tells nothing, and asking it once more helps nobody.
+  if (thrown instanceof Unavailable) return thrown;
   try {
     await claimOf(request)?.prove();
     return thrown;

@@ -139,4 +139,27 @@ describe('reads from memory', () => {
       ]);
     }
   });
+
+  it('forget a timeline that the database has lost: a stamp that was there before never comes again', async () => {
+    const { id, token } = await app.world.serviceToken(owner, 'consumer', 'acme/web/prod');
+    const stamps = async (): Promise<unknown[]> =>
+      (await app.sql.query('select subject, stamp from stamps order by subject')).rows;
+    const before = await stamps();
+    // A grant that comes and goes on a primary that is lost with both.
+    const lost = await app.world.serviceToken(owner, 'viewer', 'acme/web');
+    await app.as(owner).delete(`/acme/web/tokens/${lost.id}`).expect(204);
+    await app.as(token).get(values()).expect(200);
+    for (const { subject, stamp } of before as { subject: string; stamp: string }[])
+      await app.sql.query('update stamps set stamp = $2 where subject = $1', [subject, stamp]);
+    await app.as(owner).delete(`/acme/web/tokens/${id}`).expect(204);
+    await app.as(token).get(values()).expect(401);
+  });
+
+  it('count a missing credential for the address that it comes from, like every other route', async () => {
+    const limited = await TestApp.start({ config: { rateLimit: true } });
+    for (let count = 0; count < 5; count += 1) await limited.as(null).get(values()).expect(401);
+    const { rows } = await limited.sql.query(`select sum(points)::integer as counted from rate_limits`);
+    expect(rows).toEqual([{ counted: 5 }]);
+    await limited.close();
+  });
 });

@@ -39,7 +39,7 @@ const TAMPERING: Readonly<Record<string, readonly [finding: RegExp, ...statement
   'an-added-record': [
     /record \d+ was changed[\s\S]*not covered by the head/,
     `insert into org_events select org_id, seq + 1, at, actor_type, actor_id, actor_name, 'secret.list', outcome, project, environment,
-       secret, many, resource, ip, user_agent, request_id, hash, prev_hash from org_events where org_id = $1 order by seq desc limit 1`,
+       secret, resource, ip, user_agent, request_id, hash, prev_hash from org_events where org_id = $1 order by seq desc limit 1`,
   ],
   'no-head': [/the signed head is gone/, 'delete from org_chain_heads where org_id = $1'],
   'nothing-at-all': [
@@ -50,7 +50,7 @@ const TAMPERING: Readonly<Record<string, readonly [finding: RegExp, ...statement
   'anothers-trail': [
     /record 1 does not begin this chain/,
     'delete from org_events where org_id = $1',
-    `insert into org_events select $1, seq, at, actor_type, actor_id, actor_name, action, outcome, project, environment, secret, many,
+    `insert into org_events select $1, seq, at, actor_type, actor_id, actor_name, action, outcome, project, environment, secret,
        resource, ip, user_agent, request_id, prev_hash, hash from org_events
      where org_id = (select org_id from org_slugs where slug = 'untouched')`,
   ],

@@ -16,7 +16,7 @@ const all: readonly Named[] = COMMANDS.flatMap((each) =>
 
 /** The words after `coffer` in a line of a shell, up to what the shell does with its output. */
 function wordsIn(example: string): string[] {
-  const own = /\bcoffer ((?:"[^"]*"|'[^']*'|\\\n|[^|<>&)])*)/.exec(example)?.[1] ?? '';
+  const own = /(?<![\w/])coffer ((?:"[^"]*"|'[^']*'|\\\n|[^|<>&)])*)/.exec(example)?.[1] ?? '';
   const words = own.replaceAll('\\\n', ' ').match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
   return words.map((word) => word.replaceAll(/["']/g, ''));
 }

@@ -125,6 +125,8 @@ describe('coffer run --watch, in bad weather', () => {
     await set('1');
     await tells('0 1');
     const before = line.attempts.length;
+    // On a busy machine the cut itself may have been slow enough to be told.
+    const earlier = said().length;
     line.die();
     await until('three attempts', () => line.attempts.length >= before + 3);
     const times = line.attempts.slice(before, before + 3);
@@ -133,8 +135,17 @@ describe('coffer run --watch, in bad weather', () => {
     await set('2');
     line.live();
     await tells('0 1 2');
-    expect(said().match(/connection was lost/g)).toHaveLength(1);
-    expect(said().match(/watching acme\/web\/dev again/g)).toHaveLength(1);
+    await until('it watches again', () => said().slice(earlier).includes('watching acme/web/dev again'));
+    expect(
+      said()
+        .slice(earlier)
+        .match(/connection was lost/g),
+    ).toHaveLength(1);
+    expect(
+      said()
+        .slice(earlier)
+        .match(/watching acme\/web\/dev again/g),
+    ).toHaveLength(1);
     child.kill('SIGTERM');
     expect((await ended).code).toBe(0);
   });

@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import type { DataKeys } from '../src/crypto/data-key.js';
 import { Plaintext } from '../src/crypto/plaintext.js';
+import { actOf } from '../src/audit/act.js';
 import { genesis, link, type Link } from '../src/audit/hash-chain.js';
 import { dataKeysOf, type FloorKeys } from './floor.js';
 import type { FloorReads } from './floor-reads.js';
@@ -24,8 +25,8 @@ const EVENT = {
   text: `
     with moved as (update floor.org_chain_heads set seq = $2, hash = $16, at = $3 where org_id = $1)
     insert into floor.org_events (org_id, seq, at, actor_type, actor_id, actor_name, action, outcome, project, environment,
-      secret, resource, ip, user_agent, request_id, prev_hash, hash)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, 'app', $9, $10, $11, $12, $13, $14, $15, $16)`,
+      secret, resource, ip, user_agent, request_id, prev_hash, hash, act)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, 'app', $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 };
 const REVISION = {
   name: 'revision',
@@ -140,7 +141,7 @@ async function record(
       ...[org, event.seq, event.at, event.actor.type, event.actor.id, event.actor.name, event.action],
       ...[event.outcome, environment, secret, JSON.stringify(event.resource), event.ip],
       ...[event.userAgent, event.requestId],
-      ...[Buffer.from(event.prevHash, 'hex'), Buffer.from(event.hash, 'hex')],
+      ...[Buffer.from(event.prevHash, 'hex'), Buffer.from(event.hash, 'hex'), actOf(event)],
     ],
   });
 }

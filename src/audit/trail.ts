@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import type { Access } from '../access/access.js';
 import type { Page } from '../access/answer.js';
-import { after, pageOf } from '../access/paging.js';
+import { pageOf } from '../access/paging.js';
 import { Database } from '../database/database.js';
-import { rows, type Transaction } from '../database/transaction.js';
-import { InvalidRequest } from '../errors/errors.js';
+import { firstRow, rows, type Transaction } from '../database/transaction.js';
 import { allowed } from './audit-event.js';
 import { EVENT_COLUMNS, EventView, type EventRow, type HeadView } from './audit-event.view.js';
 import { Audit } from './audit.js';
-import { readHead, TABLES } from './event-rows.js';
+import { readHead } from './event-rows.js';
 import { genesis, type Chain } from './hash-chain.js';
 import { HeadSigner } from './head-signer.js';
 import type { ExportQuery, TrailQuery } from './trail.requests.js';
+import { placesStatement, trailStatement, type Places } from './trail-statement.js';
 
 const EVENTS_PER_PAGE = 100;
 const EVENTS_PER_READ = 1_000;
@@ -83,71 +83,16 @@ export class Trail {
 
 async function listed(tx: Transaction, chain: Chain, query: TrailQuery): Promise<Page<EventView>> {
   const limit = query.limit ?? EVENTS_PER_PAGE;
-  const { text, parameters } = listStatement(chain, query, limit + 1);
+  const { text, parameters } = trailStatement(chain, query, await placesOf(tx, chain, query), limit + 1);
   const found = await rows<EventRow>(tx, text, parameters);
   return pageOf(found, limit, (row) => [row.seq], EventView.of);
 }
 
-/**
- * The statement behind a list. An "or" would keep PostgreSQL from reading an index in the answer's order, so each way in which an event can
- * match (by the actor's id or name, by its one secret or one of many) is a branch of its own, already ordered and cut to a page.
- */
-export function listStatement(
-  chain: Chain,
-  query: TrailQuery,
-  most: number,
-): { text: string; parameters: unknown[] } {
-  const { events, owner } = TABLES[chain.kind];
-  const parameters: unknown[] = [chain.id, most];
-  const parameter = (value: unknown): string => `$${String(parameters.push(value))}`;
-  const always = [`${owner} = $1`, ...filtersOf(query, parameter)];
-  const branches = waysOf(chain, query, parameter).map((way) => {
-    const conditions = [...always, ...way].join(' and ');
-    return `(select ${EVENT_COLUMNS[chain.kind]} from ${events} where ${conditions} order by seq desc limit $2)`;
-  });
-  return {
-    text: `select * from (${branches.join(' union all ')}) as found order by seq desc limit $2`,
-    parameters,
-  };
-}
+const ANYWHERE: Places = { after: null, before: null };
 
-/** Conditions that every listed event meets. */
-function filtersOf(query: TrailQuery, parameter: (value: unknown) => string): string[] {
-  const conditions: [unknown, string][] = [
-    [olderThan(query), 'seq <'],
-    [query.action, 'action ='],
-    [query.project, 'project ='],
-    [query.environment, 'environment ='],
-    [query.since, 'at >='],
-    [query.until, 'at <'],
-  ];
-  const outcome = query.outcome === undefined ? [] : [`outcome = '${query.outcome}'`];
-  const asked = conditions.filter(([value]) => value !== undefined);
-  return [...outcome, ...asked.map(([value, condition]) => `${condition} ${parameter(value)}`)];
-}
-
-/** The ways in which an event can be the actor's and the secret's; no two of them find the same event. */
-function waysOf(chain: Chain, query: TrailQuery, parameter: (value: unknown) => string): string[][] {
-  let ways: string[][] = [[]];
-  if (query.actor !== undefined) {
-    const actor = parameter(query.actor);
-    const byName = [`actor_name = ${actor}`, `actor_id is distinct from ${actor}`];
-    ways = [[`actor_id = ${actor}`], byName];
-  }
-  if (query.secret === undefined) return ways;
-  const secret = parameter(query.secret);
-  const ofOne = ways.map((way) => [...way, `secret = ${secret}`]);
-  if (chain.kind === 'user') return ofOne;
-  const ofMany = `list = any (array(
-    select digest from org_event_lists where org_id = $1 and secrets @> jsonb_build_array(jsonb_build_object('secret', ${secret}::text))))`;
-  return [...ofOne, ...ways.map((way) => [...way, `secret is distinct from ${secret}`, ofMany])];
-}
-
-function olderThan(query: TrailQuery): number | undefined {
-  const key = after(query, 1)?.[0];
-  if (key === undefined) return undefined;
-  const seq = /^\d{1,16}$/.test(key) ? Number(key) : NaN;
-  if (!Number.isSafeInteger(seq))
-    throw new InvalidRequest([{ field: 'cursor', error: 'is not a cursor of this list' }]);
-  return seq;
+async function placesOf(tx: Transaction, { kind, id }: Chain, query: TrailQuery): Promise<Places> {
+  const isTimed = query.since !== undefined || query.until !== undefined;
+  if (kind === 'user' || !isTimed) return ANYWHERE;
+  const { text, parameters } = placesStatement(id, query);
+  return (await firstRow<Places>(tx, text, parameters)) ?? ANYWHERE;
 }

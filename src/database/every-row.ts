@@ -17,7 +17,7 @@ const ATTEMPTS = 40;
  * Tables whose tenants no foreign key holds to be known. Trails outlive their organisations and users; the heads of their chains list them.
  */
 const ROOTS = ['organisations', 'org_chain_heads', 'user_chain_heads'];
-const LISTED = [...ROOTS, 'org_events', 'org_event_lists', 'user_events'];
+const LISTED = [...ROOTS, 'org_events', 'org_event_lists', 'org_acts', 'user_events'];
 
 /** Whether row-level security does not bind this login at all: a superuser, or one with BYPASSRLS. */
 export async function isUnbound(owner: OwnerConnection): Promise<boolean> {

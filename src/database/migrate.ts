@@ -6,6 +6,7 @@ import { Federation1763700300000 } from '../../migrations/1763700300000-federati
 import { Invitations1763700400000 } from '../../migrations/1763700400000-invitations.js';
 import { Stamps1763700500000 } from '../../migrations/1763700500000-stamps.js';
 import { SharedFlush1763700600000 } from '../../migrations/1763700600000-shared-flush.js';
+import { Acts1763700700000 } from '../../migrations/1763700700000-acts.js';
 import { DatabaseUnusable } from './database-unusable.js';
 
 const MIGRATIONS = [
@@ -16,6 +17,7 @@ const MIGRATIONS = [
   Invitations1763700400000,
   Stamps1763700500000,
   SharedFlush1763700600000,
+  Acts1763700700000,
 ];
 
 // Two nodes that start at once must not migrate at once.

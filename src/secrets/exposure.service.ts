@@ -50,17 +50,21 @@ function readReaders(tx: OrgTransaction, orgId: string, query: ExposureQuery): P
        join environments e on e.org_id = s.org_id and e.id = s.environment_id
        join projects p on p.org_id = e.org_id and p.id = e.project_id
        where s.org_id = $1 and s.deleted_at is null and ($4::text is null or s.name = $4)
+     ), acts as (
+       select act, action from org_acts
+       where org_id = $1 and action in ('secret.value-get', 'values.get') and outcome = 'allowed'
+         and ($3::text is null or actor_id = $3 or actor_name = $3)
      ), reads as (
        select at, actor_type, actor_id, actor_name, project, environment, secret, (resource ->> 'version')::integer as version
        from org_events
-       where org_id = $1 and action = 'secret.value-get' and outcome = 'allowed'
-         and ($2::timestamptz is null or at >= $2) and ($3::text is null or actor_id = $3 or actor_name = $3)
+       where org_id = $1 and act in (select act from acts where action = 'secret.value-get')
+         and ($2::timestamptz is null or at >= $2)
        union all
        select at, actor_type, actor_id, actor_name, project, environment, one ->> 'secret', (one ->> 'version')::integer
        from org_events e join org_event_lists l on l.org_id = e.org_id and l.digest = e.list,
          jsonb_array_elements(l.secrets) as one
-       where e.org_id = $1 and action = 'values.get' and outcome = 'allowed'
-         and ($2::timestamptz is null or at >= $2) and ($3::text is null or actor_id = $3 or actor_name = $3)
+       where e.org_id = $1 and act in (select act from acts where action = 'values.get')
+         and ($2::timestamptz is null or at >= $2)
      )
      select present.project, present.environment, present.secret, present.version,
        actor_type, actor_id, actor_name, count(*)::integer as reads, max(at) as last_read_at

@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import type { AuditEvent } from '../../src/audit/audit-event.js';
 import { Audit } from '../../src/audit/audit.js';
 import { hashOf, isSignedBy } from '../../src/audit/hash-chain.js';
-import { listStatement } from '../../src/audit/trail.js';
+import { placesStatement, trailStatement, type Places } from '../../src/audit/trail-statement.js';
 import { Database } from '../../src/database/database.js';
 import { TestApp } from '../support/app.js';
 import type { Client } from '../support/client.js';
@@ -218,15 +218,22 @@ describe('the lists under 100,000 events', () => {
        select $1, 1000 + g, now() - make_interval(secs => 100000 - g), 'user', 'id-' || g % 500, 'name-' || g % 500,
          (array['secret.value-get', 'secret.list', 'values.get'])[1 + g % 3], case when g % 1000 = 0 then 'denied' else 'allowed' end,
          'project-' || g % 20, 'env-' || g % 7, case when g % 3 < 2 then 'S' || g % 300 end, '{}',
-         '127.0.0.1', 'agent', 'request', '', '', case when g % 3 = 2 then 'one list'::bytea end
+         '127.0.0.1', 'agent', 'request', '', '', case when g % 3 = 2 then 'one list'::bytea end, gen_random_uuid()
        from generate_series(1, 100000) g`,
       [orgId],
+    );
+    const act = 'actor_id, actor_name, action, outcome, project, environment';
+    await app.sql.query(`update org_events set act = md5(row(${act})::text)::uuid where org_id = $1`, [
+      orgId,
+    ]);
+    await app.sql.query(
+      `insert into org_acts select distinct org_id, act, ${act} from org_events on conflict do nothing`,
     );
     await app.sql.query(
       `insert into org_event_lists values ($1, 'one list', '[{"secret": "S1", "version": 1}]')`,
       [orgId],
     );
-    await app.sql.query('analyze org_events');
+    await app.sql.query('analyze org_events, org_acts');
   });
 
   afterAll(() => app.close());
@@ -245,7 +252,11 @@ describe('the lists under 100,000 events', () => {
     { since: '2020-01-01T00:00:00Z' },
     { until: '2020-01-01T00:00:00Z' },
   ])('are index reads: %j', async (query) => {
-    const { text, parameters } = listStatement({ kind: 'org', id: orgId }, query, 101);
+    const where = placesStatement(orgId, query);
+    const [places = { after: null, before: null }] = (
+      await app.sql.query<Places>(where.text, where.parameters)
+    ).rows;
+    const { text, parameters } = trailStatement({ kind: 'org', id: orgId }, query, places, 101);
     await app.sql.query('begin');
     await app.sql.query('set local role coffer_app');
     await app.sql.query(`select set_config('coffer.org_id', $1, true)`, [orgId]);

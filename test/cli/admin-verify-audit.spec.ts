@@ -15,6 +15,14 @@ const TAMPERING: Readonly<Record<string, readonly [finding: RegExp, ...statement
     /record 5 was changed: the columns/,
     `update org_events set secret = 'Z' where seq = 5 and org_id = $1`,
   ],
+  'an-act-to-search-by': [
+    /record 5 was changed: the columns/,
+    `update org_acts set action = 'x' where org_id = $1 and act = (select act from org_events where seq = 5 and org_id = $1)`,
+  ],
+  'a-deleted-act': [
+    /record 5 was changed: the columns/,
+    'delete from org_acts where org_id = $1 and act = (select act from org_events where seq = 5 and org_id = $1)',
+  ],
   'a-deleted-record': [/record 3 is missing/, 'delete from org_events where seq = 3 and org_id = $1'],
   'a-deleted-beginning': [
     /records 1 to 2 are missing/,
@@ -39,7 +47,7 @@ const TAMPERING: Readonly<Record<string, readonly [finding: RegExp, ...statement
   'an-added-record': [
     /record \d+ was changed[\s\S]*not covered by the head/,
     `insert into org_events select org_id, seq + 1, at, actor_type, actor_id, actor_name, 'secret.list', outcome, project, environment,
-       secret, resource, ip, user_agent, request_id, hash, prev_hash from org_events where org_id = $1 order by seq desc limit 1`,
+       secret, resource, ip, user_agent, request_id, hash, prev_hash, list, act from org_events where org_id = $1 order by seq desc limit 1`,
   ],
   'no-head': [/the signed head is gone/, 'delete from org_chain_heads where org_id = $1'],
   'nothing-at-all': [
@@ -51,7 +59,7 @@ const TAMPERING: Readonly<Record<string, readonly [finding: RegExp, ...statement
     /record 1 does not begin this chain/,
     'delete from org_events where org_id = $1',
     `insert into org_events select $1, seq, at, actor_type, actor_id, actor_name, action, outcome, project, environment, secret,
-       resource, ip, user_agent, request_id, prev_hash, hash from org_events
+       resource, ip, user_agent, request_id, prev_hash, hash, list, act from org_events
      where org_id = (select org_id from org_slugs where slug = 'untouched')`,
   ],
 };

@@ -21,6 +21,7 @@ const TENANT = [
   'grants',
   'idempotent_changes',
   'invitations',
+  'org_acts',
   'org_chain_heads',
   'org_event_lists',
   'org_events',
@@ -205,6 +206,8 @@ describe('the second wall: row-level security', () => {
       'update org_events set action = $$x$$',
       'delete from org_events',
       'truncate org_events',
+      'update org_acts set action = $$x$$',
+      'delete from org_acts',
     ]) {
       await expect(service.query(statement)).rejects.toMatchObject({ code: '42501' });
     }

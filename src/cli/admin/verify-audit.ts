@@ -120,7 +120,13 @@ class Findings {
 
 /** The columns that events are found by repeat what the event itself says, and no hash covers them. */
 type PageRow = EventRow &
-  Readonly<{ project: string | null; environment: string | null; secret: string | null; many: boolean }>;
+  Readonly<{
+    project: string | null;
+    environment: string | null;
+    secret: string | null;
+    many: boolean;
+    found: boolean;
+  }>;
 
 function follow(check: ChainCheck, row: PageRow): void {
   check.add(EventView.of(row));
@@ -129,7 +135,8 @@ function follow(check: ChainCheck, row: PageRow): void {
     row.project === (project ?? null) &&
     row.environment === (environment ?? null) &&
     row.secret === (secret ?? null) &&
-    row.many === (secrets !== undefined);
+    row.many === (secrets !== undefined) &&
+    row.found;
   if (!isSame)
     check.findings.push(
       `record ${row.seq} was changed: the columns that it is found by do not say what it says`,
@@ -172,13 +179,21 @@ type EndRow = Readonly<{
   last: string | null;
 }>;
 
-const IS_OF_MANY = { org: 'list is not null', user: 'false' } as const;
+/** Whether it names many secrets, and whether the act that it is found by is the one that it tells of. */
+const BESIDES = {
+  org: `list is not null as many, exists (
+    select from org_acts a where a.org_id = org_events.org_id and a.act = org_events.act
+      and (a.actor_id, a.actor_name, a.action, a.outcome, a.project, a.environment) is not distinct from
+        (org_events.actor_id, org_events.actor_name, org_events.action, org_events.outcome, org_events.project, org_events.environment)
+    ) as found`,
+  user: 'false as many, true as found',
+} as const;
 
 function readPage(tx: Transaction, chain: Chain, from: number, to: number): Promise<PageRow[]> {
   const { events, owner } = TABLES[chain.kind];
   return rows<PageRow>(
     tx,
-    `select ${EVENT_COLUMNS[chain.kind]}, project, environment, secret, ${IS_OF_MANY[chain.kind]} as many from ${events}
+    `select ${EVENT_COLUMNS[chain.kind]}, project, environment, secret, ${BESIDES[chain.kind]} from ${events}
      where ${owner} = $1 and seq between $2 and $3 order by seq`,
     [chain.id, from, to],
   );

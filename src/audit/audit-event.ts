@@ -41,18 +41,21 @@ export type AuditEvent = Readonly<{
 }>;
 
 /** The record of something that was allowed, with the project and the environment that the proof is for. */
-export function allowed(
-  access: AnyAccess,
-  action: string,
-  { secrets, ...resource }: Resource,
-  list = secrets === undefined ? undefined : new EventList(secrets),
-): AuditRecord {
+export function allowed(access: AnyAccess, action: string, details: Resource, list?: EventList): AuditRecord {
+  const { caller, origin, place } = access;
   return {
-    actor: actorOf(access.caller),
-    origin: access.origin,
+    actor: actorOf(caller),
+    origin,
     action,
-    resource: { ...access.place, ...resource },
+    resource: { ...place, ...details },
     list,
     outcome: 'allowed',
   };
+}
+
+/** The record with its many secrets in a list, however it was made. */
+export function listed(record: AuditRecord): AuditRecord {
+  if (record.resource.secrets === undefined) return record;
+  const { secrets, ...resource } = record.resource;
+  return { ...record, resource, list: new EventList(secrets) };
 }

@@ -10,8 +10,7 @@ import {
 import { actorOf, type Caller } from '../access/caller.js';
 import { isRetryable } from '../database/postgres-errors.js';
 import { CofferError, Unavailable } from '../errors/errors.js';
-import type { AuditRecord } from './audit-event.js';
-import { EventList } from './event-list.js';
+import { listed, type AuditRecord } from './audit-event.js';
 import { beginChain, oneMoreOf, readHead } from './event-rows.js';
 import { link, type Chain, type Link } from './hash-chain.js';
 import { HeadSigner } from './head-signer.js';
@@ -102,10 +101,4 @@ export class Audit {
       throw new Unavailable('audit', `the head of ${chain.kind} ${chain.id} is not signed by this service`);
     return head;
   }
-}
-
-/** The record with its many secrets in a list, however it was made. */
-function listed(record: AuditRecord): AuditRecord {
-  const { secrets, ...resource } = record.resource;
-  return secrets === undefined ? record : { ...record, resource, list: new EventList(secrets) };
 }

@@ -148,7 +148,7 @@ function gathered(additions: readonly Addition[]): Readonly<{ events: Added[]; s
 }
 
 function arraysOf<Row>(columns: readonly Column<Row>[], all: readonly Row[]): string[] {
-  return columns.map(({ type, of }) => arrayLiteral(type, all.map(of)));
+  return columns.map(({ type, of }) => arrayLiteral(type, all, of));
 }
 
 const OWNER: Column<{ owner: string }> = { name: 'owner', type: 'uuid', of: ({ owner }) => owner };

@@ -1,7 +1,7 @@
 import type { Basis } from '../access/basis.js';
 import { compareStamps } from '../database/stamps.js';
 import { prepared, rows, type Transaction } from '../database/transaction.js';
-import type { AuditEvent, AuditRecord } from './audit-event.js';
+import { listed, type AuditEvent, type AuditRecord } from './audit-event.js';
 import type { EventList } from './event-list.js';
 import { beginChain, headOf, type Addition, type HeadRow } from './event-rows.js';
 import { link, type Head, type Link } from './hash-chain.js';
@@ -82,7 +82,7 @@ export function additionTo(
 ): Addition {
   let last: Link = head;
   const lists = new Map<AuditEvent, EventList>();
-  const events = records.map((record) => {
+  const events = records.map(listed).map((record) => {
     const event = link(last, record, at);
     if (record.list !== undefined) lists.set(event, record.list);
     last = event;

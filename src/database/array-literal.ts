@@ -1,16 +1,21 @@
-export type ElementType = 'uuid' | 'text' | 'bigint' | 'integer' | 'float8' | 'bytea' | 'jsonb';
+export type ElementType = 'uuid' | 'text' | 'bigint' | 'integer' | 'float8' | 'bytea' | 'jsonb' | 'boolean';
 
 /** What an element is written from: bytes from their hexadecimal digits. */
-export type Element = string | number | null;
+export type Element = string | number | boolean | null;
 
 /**
  * An array as PostgreSQL reads it, for a statement that runs thousands of times a second: the driver's own way looks at the type of every
  * element and copies it several times.
  */
-export function arrayLiteral(type: ElementType, elements: readonly Element[]): string {
+export function arrayLiteral<Row>(
+  type: ElementType,
+  rows: Iterable<Row>,
+  elementOf: (row: Row) => Element,
+): string {
   const written = WRITTEN[type];
   let items = '';
-  for (const element of elements) {
+  for (const row of rows) {
+    const element = elementOf(row);
     if (items !== '') items += ',';
     items += element === null ? 'NULL' : written(element);
   }
@@ -22,7 +27,7 @@ export function parameterOf(type: ElementType, element: Element): Element {
   return type === 'bytea' && element !== null ? `\\x${element.toString()}` : element;
 }
 
-const WRITTEN: Readonly<Record<ElementType, (element: string | number) => string>> = {
+const WRITTEN: Readonly<Record<ElementType, (element: NonNullable<Element>) => string>> = {
   text: quoted,
   jsonb: quoted,
   bytea: (digits) => `"\\\\x${digits.toString()}"`,
@@ -30,11 +35,12 @@ const WRITTEN: Readonly<Record<ElementType, (element: string | number) => string
   bigint: String,
   integer: String,
   float8: String,
+  boolean: String,
 };
 
 const TO_ESCAPE = /["\\]/;
 
-function quoted(element: string | number): string {
+function quoted(element: NonNullable<Element>): string {
   const text = String(element);
   return TO_ESCAPE.test(text) ? `"${text.replaceAll(/["\\]/g, '\\$&')}"` : `"${text}"`;
 }

@@ -22,7 +22,7 @@ function bodyOf(answer: unknown, reply: FastifyReply): unknown {
   if (answer instanceof Text) {
     void reply.type(answer.type);
     if (answer.tag !== null) void reply.header('etag', quoted(answer.tag));
-    return answer.content;
+    return textIfShort(answer.content);
   }
   if (answer instanceof Tagged) {
     void reply.header('etag', quoted(answer.tag));
@@ -34,6 +34,13 @@ function bodyOf(answer: unknown, reply: FastifyReply): unknown {
     return items;
   }
   return answer;
+}
+
+const SHORT_BYTES = 8 * 1024;
+
+/** Node sends a short text together with the headers before it, bytes apart from them. */
+function textIfShort(content: string | Buffer): string | Buffer {
+  return typeof content === 'string' || content.length > SHORT_BYTES ? content : content.toString('utf8');
 }
 
 function quoted(tag: number): string {

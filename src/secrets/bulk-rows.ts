@@ -2,14 +2,16 @@ import { randomUUID } from 'node:crypto';
 import type { AnyAccess } from '../access/access.js';
 import { actorOf } from '../access/caller.js';
 import type { Plaintext } from '../crypto/plaintext.js';
-import { firstRow, rows, type OrgTransaction } from '../database/transaction.js';
+import { arrayLiteral } from '../database/array-literal.js';
+import { firstRow, prepared, rows, type OrgTransaction } from '../database/transaction.js';
 import { NotFound, PreconditionFailed } from '../errors/errors.js';
 import { environmentForm } from '../formats/names.js';
 import type { EnvironmentKeys } from './environment-keys.js';
 
 /**
  * Many secrets of an environment in one change: read with one statement, thought through in memory while the environment is locked, and
- * written with one statement for each table, however many there are.
+ * written with one statement for each table, however many there are. Everybody else who writes to the environment waits meanwhile, so what
+ * does not need each other's answers flies together.
  */
 
 /** A secret as it is going to be. `values` are its new versions, the oldest first; the last of them is number `version`. */
@@ -34,13 +36,13 @@ export function setValue(draft: Draft, value: Plaintext): number {
   return draft.version;
 }
 
+const LOCK_REVISION = prepared(
+  'select revision from environments where org_id = $1 and id = $2 for no key update',
+);
+
 /** Keeps other writers of the environment out until the commit. Returns its revision. */
 export async function lockRevision(tx: OrgTransaction, access: AnyAccess): Promise<number> {
-  const row = await firstRow<{ revision: string }>(
-    tx,
-    'select revision from environments where org_id = $1 and id = $2 for no key update',
-    [access.org.id, access.environment.id],
-  );
+  const row = await firstRow<{ revision: string }>(tx, LOCK_REVISION, [access.org.id, access.environment.id]);
   if (row === undefined) throw new NotFound();
   return Number(row.revision);
 }
@@ -61,18 +63,18 @@ type LiveRow = Readonly<{
   current_version: number | null;
 }>;
 
+const SELECT_DRAFTS = prepared(`
+  select id, name, env_form, description, current_version from secrets
+  where org_id = $1 and environment_id = $2 and deleted_at is null and env_form = any($3::text[])`);
+
 /** The live secrets with the environment-variable forms of these names, by that form. */
 export async function draftsOf(
   tx: OrgTransaction,
   access: AnyAccess,
   names: readonly string[],
 ): Promise<Map<string, Draft>> {
-  const found = await rows<LiveRow>(
-    tx,
-    `select id, name, env_form, description, current_version from secrets
-     where org_id = $1 and environment_id = $2 and deleted_at is null and env_form = any($3)`,
-    [access.org.id, access.environment.id, [...new Set(names.map(environmentForm))]],
-  );
+  const forms = arrayLiteral('text', new Set(names.map(environmentForm)), String);
+  const found = await rows<LiveRow>(tx, SELECT_DRAFTS, [access.org.id, access.environment.id, forms]);
   return new Map(
     found.map((row) => [
       row.env_form,
@@ -99,96 +101,83 @@ export async function writeDrafts(
   kept: number,
 ): Promise<void> {
   const at = new Date();
+  const old = drafts.filter(({ isNew }) => !isNew);
+  const fresh = drafts.filter(({ isNew }) => isNew);
+  const valued = drafts.filter(({ values }) => values.length > 0);
+  const outgrown = valued.filter(({ version }) => (version ?? 0) > kept);
   // First what goes, then what comes: a name can be deleted and declared anew in one change.
-  await updateSecrets(
-    tx,
-    access,
-    drafts.filter(({ isNew }) => !isNew),
-    revision,
-    at,
-  );
-  await insertSecrets(
-    tx,
-    access,
-    drafts.filter(({ isNew }) => isNew),
-    revision,
-    at,
-  );
-  await insertVersions(
-    tx,
-    access,
-    keys,
-    drafts.filter(({ values }) => values.length > 0),
-    at,
-    kept,
-  );
+  await Promise.all([
+    old.length === 0 ? null : updateSecrets(tx, access, old, revision, at),
+    fresh.length === 0 ? null : insertSecrets(tx, access, fresh, revision, at),
+    valued.length === 0 ? null : insertVersions(tx, access, keys, valued, at),
+    outgrown.length === 0 ? null : destroyVersions(tx, access, outgrown, kept),
+  ]);
 }
 
-async function updateSecrets(
+const UPDATE_SECRETS = prepared(`
+  update secrets s set description = d.description, current_version = d.version,
+    deleted_at = case when d.deleted then $3::timestamptz end, changed_at_revision = $2, updated_at = $3
+  from unnest($4::uuid[], $5::text[], $6::integer[], $7::boolean[]) as d (id, description, version, deleted)
+  where s.org_id = $1 and s.id = d.id`);
+
+function updateSecrets(
   tx: OrgTransaction,
   access: AnyAccess,
   drafts: readonly Draft[],
   revision: number,
   at: Date,
-): Promise<void> {
-  if (drafts.length === 0) return;
-  await rows(
-    tx,
-    `update secrets s set description = d.description, current_version = d.version,
-       deleted_at = case when d.deleted then $3::timestamptz end, changed_at_revision = $2, updated_at = $3
-     from unnest($4::uuid[], $5::text[], $6::integer[], $7::boolean[]) as d (id, description, version, deleted)
-     where s.org_id = $1 and s.id = d.id`,
-    [
-      access.org.id,
-      revision,
-      at,
-      drafts.map(({ id }) => id),
-      drafts.map(({ description }) => description),
-      drafts.map(({ version }) => version),
-      drafts.map(({ deleted }) => deleted),
-    ],
-  );
+): Promise<unknown> {
+  return rows(tx, UPDATE_SECRETS, [
+    access.org.id,
+    revision,
+    at,
+    arrayLiteral('uuid', drafts, ({ id }) => id),
+    arrayLiteral('text', drafts, ({ description }) => description),
+    arrayLiteral('integer', drafts, ({ version }) => version),
+    arrayLiteral('boolean', drafts, ({ deleted }) => deleted),
+  ]);
 }
 
-async function insertSecrets(
+const INSERT_SECRETS = prepared(`
+  insert into secrets (org_id, environment_id, changed_at_revision, created_at, updated_at, deleted_at,
+    id, name, env_form, description, current_version)
+  select $1, $2, $3, $4, $4, case when d.deleted then $4::timestamptz end, d.id, d.name, d.env_form, d.description, d.version
+  from unnest($5::uuid[], $6::text[], $7::text[], $8::text[], $9::integer[], $10::boolean[])
+    as d (id, name, env_form, description, version, deleted)`);
+
+function insertSecrets(
   tx: OrgTransaction,
   access: AnyAccess,
   drafts: readonly Draft[],
   revision: number,
   at: Date,
-): Promise<void> {
-  if (drafts.length === 0) return;
-  await rows(
-    tx,
-    `insert into secrets (org_id, environment_id, changed_at_revision, created_at, updated_at, deleted_at,
-       id, name, env_form, description, current_version)
-     select $1, $2, $3, $4, $4, case when d.deleted then $4::timestamptz end, d.id, d.name, d.env_form, d.description, d.version
-     from unnest($5::uuid[], $6::text[], $7::text[], $8::text[], $9::integer[], $10::boolean[])
-       as d (id, name, env_form, description, version, deleted)`,
-    [
-      access.org.id,
-      access.environment.id,
-      revision,
-      at,
-      drafts.map(({ id }) => id),
-      drafts.map(({ name }) => name),
-      drafts.map(({ name }) => environmentForm(name)),
-      drafts.map(({ description }) => description),
-      drafts.map(({ version }) => version),
-      drafts.map(({ deleted }) => deleted),
-    ],
-  );
+): Promise<unknown> {
+  return rows(tx, INSERT_SECRETS, [
+    access.org.id,
+    access.environment.id,
+    revision,
+    at,
+    arrayLiteral('uuid', drafts, ({ id }) => id),
+    arrayLiteral('text', drafts, ({ name }) => name),
+    arrayLiteral('text', drafts, ({ name }) => environmentForm(name)),
+    arrayLiteral('text', drafts, ({ description }) => description),
+    arrayLiteral('integer', drafts, ({ version }) => version),
+    arrayLiteral('boolean', drafts, ({ deleted }) => deleted),
+  ]);
 }
 
-async function insertVersions(
+const INSERT_VERSIONS = prepared(`
+  insert into secret_versions (org_id, created_at, created_by_type, created_by_id, created_by_name,
+    secret_id, version, data_key_id, sealed, fingerprint)
+  select $1, $2, $3, $4, $5, v.* from unnest($6::uuid[], $7::integer[], $8::uuid[], $9::bytea[], $10::bytea[]) as v`);
+
+function insertVersions(
   tx: OrgTransaction,
   access: AnyAccess,
   keys: EnvironmentKeys,
   drafts: readonly Draft[],
   at: Date,
-  kept: number,
-): Promise<void> {
-  if (drafts.length === 0) return;
+): Promise<unknown> {
   const versions = drafts.flatMap(({ id, values, version }) =>
     values.map((value, index) => {
       const number = (version ?? 0) - values.length + index + 1;
@@ -196,30 +185,33 @@ async function insertVersions(
     }),
   );
   const { type, id, name } = actorOf(access.caller);
-  await rows(
-    tx,
-    `insert into secret_versions (org_id, created_at, created_by_type, created_by_id, created_by_name,
-       secret_id, version, data_key_id, sealed, fingerprint)
-     select $1, $2, $3, $4, $5, v.* from unnest($6::uuid[], $7::integer[], $8::uuid[], $9::bytea[], $10::bytea[]) as v`,
-    [
-      access.org.id,
-      at,
-      type,
-      id,
-      name,
-      versions.map(({ secretId }) => secretId),
-      versions.map(({ number }) => number),
-      versions.map(({ keyId }) => keyId),
-      versions.map(({ sealed }) => sealed),
-      versions.map(({ fingerprint }) => fingerprint),
-    ],
-  );
-  const outgrown = drafts.filter(({ version }) => (version ?? 0) > kept);
-  if (outgrown.length === 0) return;
-  await rows(
-    tx,
-    `delete from secret_versions v using unnest($2::uuid[], $3::integer[]) as d (id, oldest)
-     where v.org_id = $1 and v.secret_id = d.id and v.version <= d.oldest`,
-    [access.org.id, outgrown.map((draft) => draft.id), outgrown.map(({ version }) => (version ?? 0) - kept)],
-  );
+  return rows(tx, INSERT_VERSIONS, [
+    access.org.id,
+    at,
+    type,
+    id,
+    name,
+    arrayLiteral('uuid', versions, ({ secretId }) => secretId),
+    arrayLiteral('integer', versions, ({ number }) => number),
+    arrayLiteral('uuid', versions, ({ keyId }) => keyId),
+    arrayLiteral('bytea', versions, ({ sealed }) => sealed.toString('hex')),
+    arrayLiteral('bytea', versions, ({ fingerprint }) => fingerprint.toString('hex')),
+  ]);
+}
+
+const DESTROY_VERSIONS = prepared(`
+  delete from secret_versions v using unnest($2::uuid[], $3::integer[]) as d (id, oldest)
+  where v.org_id = $1 and v.secret_id = d.id and v.version <= d.oldest`);
+
+function destroyVersions(
+  tx: OrgTransaction,
+  access: AnyAccess,
+  drafts: readonly Draft[],
+  kept: number,
+): Promise<unknown> {
+  return rows(tx, DESTROY_VERSIONS, [
+    access.org.id,
+    arrayLiteral('uuid', drafts, ({ id }) => id),
+    arrayLiteral('integer', drafts, ({ version }) => (version ?? 0) - kept),
+  ]);
 }

@@ -36,14 +36,17 @@ export class ChangesService {
 
     return this.keyring.with(access, (keys) =>
       this.database.forOrg(access.org.id, async (tx) => {
-        const before = await lockRevision(tx, access);
+        const names = request.changes.map(({ name }) => name);
+        const [before, live] = await Promise.all([lockRevision(tx, access), draftsOf(tx, access, names)]);
         const earlier = repeatable === null ? null : await this.idempotency.answerTo(tx, access, repeatable);
         if (earlier !== null) return earlier;
         requireRevision(request.ifRevision, before);
-        const names = request.changes.map(({ name }) => name);
-        const { drafts, steps } = planOf(request.changes, await draftsOf(tx, access, names));
-        const revision = await bumpRevision(tx, access);
-        await writeDrafts(tx, access, keys, drafts, revision, this.config.versionsKept);
+        const { drafts, steps } = planOf(request.changes, live);
+        const revision = before + 1;
+        await Promise.all([
+          bumpRevision(tx, access),
+          writeDrafts(tx, access, keys, drafts, revision, this.config.versionsKept),
+        ]);
         const answer = { revision, applied: steps.length };
         if (repeatable !== null) await this.idempotency.remember(tx, access, repeatable, answer);
         await this.audit.record(tx, access.org.id, allowed(access, ACTION, { revision, secrets: steps }));

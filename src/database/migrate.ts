@@ -7,6 +7,7 @@ import { Invitations1763700400000 } from '../../migrations/1763700400000-invitat
 import { Stamps1763700500000 } from '../../migrations/1763700500000-stamps.js';
 import { SharedFlush1763700600000 } from '../../migrations/1763700600000-shared-flush.js';
 import { Acts1763700700000 } from '../../migrations/1763700700000-acts.js';
+import { FormerEnvironments1763700800000 } from '../../migrations/1763700800000-former-environments.js';
 import { DatabaseUnusable } from './database-unusable.js';
 
 const MIGRATIONS = [
@@ -18,6 +19,7 @@ const MIGRATIONS = [
   Stamps1763700500000,
   SharedFlush1763700600000,
   Acts1763700700000,
+  FormerEnvironments1763700800000,
 ];
 
 // Two nodes that start at once must not migrate at once.

@@ -2,30 +2,38 @@ import type { EnvironmentKeyOwner } from '../crypto/keyring.js';
 import type { NewDataKey } from '../crypto/data-key.js';
 import { breaksForeignKey, breaksUnique } from '../database/postgres-errors.js';
 import { firstRow, rows, type OrgTransaction } from '../database/transaction.js';
-import { AlreadyExists, NotFound } from '../errors/errors.js';
+import { AlreadyExists, NotFound, Unexpected } from '../errors/errors.js';
 import type { EnvironmentRow } from './tenancy.views.js';
 
 /** Statements about environments and data keys that both projects and environments need. */
 
-/** A new environment with the data key that was made for it. A name in use is `AlreadyExists`, a project that is gone `NotFound`. */
+/**
+ * A new environment with the data key that was made for it. Its revisions go on where those of a deleted one of its name ended. A name in
+ * use is `AlreadyExists`, a project that is gone `NotFound`.
+ */
 export async function insertEnvironment(
   tx: OrgTransaction,
   owner: EnvironmentKeyOwner & Readonly<{ environmentId: string }>,
   name: string,
   key: NewDataKey,
 ): Promise<EnvironmentRow> {
-  const row = { name, revision: '0', created_at: new Date() };
+  let row: EnvironmentRow | undefined;
   try {
-    await rows(
+    row = await firstRow<EnvironmentRow>(
       tx,
-      'insert into environments (org_id, id, project_id, name, created_at) values ($1, $2, $3, $4, $5)',
-      [owner.orgId, owner.environmentId, owner.projectId, name, row.created_at],
+      `insert into environments (org_id, id, project_id, name, created_at, revision)
+       values ($1, $2, $3, $4, $5, coalesce((
+         select f.revision + 1 from former_environments f join projects p on p.org_id = f.org_id and p.slug = f.project
+         where f.org_id = $1 and p.id = $3 and f.name = $4), 0))
+       returning name, revision, created_at`,
+      [owner.orgId, owner.environmentId, owner.projectId, name, new Date()],
     );
   } catch (error) {
     if (breaksUnique(error, 'environments_name_key')) throw new AlreadyExists('An environment of this name');
     if (breaksForeignKey(error)) throw new NotFound();
     throw error;
   }
+  if (row === undefined) throw new Unexpected('an insert returned nothing');
   await insertDataKey(tx, owner, key);
   return row;
 }
@@ -43,13 +51,16 @@ export async function insertDataKey(
   );
 }
 
+/** One environment of a project, or with null all of them. */
+type Environments = Readonly<{ orgId: string; projectId: string; environmentId: string | null }>;
+
 /**
- * Keeps everybody out of these environments until the commit, having waited for those who are writing in them. Null means all of the
- * project's. Returns what they are called and whether they hold secrets that are not deleted.
+ * Keeps everybody out of these environments until the commit, having waited for those who are writing in them. Returns what they are
+ * called and whether they hold secrets that are not deleted.
  */
 export async function lockEnvironments(
   tx: OrgTransaction,
-  scope: Readonly<{ orgId: string; projectId: string; environmentId: string | null }>,
+  scope: Environments,
 ): Promise<{ name: string; holdsSecrets: boolean }[]> {
   const parameters = [scope.orgId, scope.projectId, scope.environmentId];
   const where = 'e.org_id = $1 and e.project_id = $2 and ($3::uuid is null or e.id = $3)';
@@ -63,6 +74,19 @@ export async function lockEnvironments(
     parameters,
   );
   return found.map((row) => ({ name: row.name, holdsSecrets: row.holds_secrets }));
+}
+
+/** To be called before locked environments are deleted: their revisions are never counted a second time. */
+export async function keepRevisions(tx: OrgTransaction, scope: Environments): Promise<void> {
+  await rows(
+    tx,
+    `insert into former_environments as f (org_id, project, name, revision)
+     select e.org_id, p.slug, e.name, e.revision
+     from environments e join projects p on p.org_id = e.org_id and p.id = e.project_id
+     where e.org_id = $1 and e.project_id = $2 and ($3::uuid is null or e.id = $3)
+     on conflict (org_id, project, name) do update set revision = greatest(f.revision, excluded.revision)`,
+    [scope.orgId, scope.projectId, scope.environmentId],
+  );
 }
 
 export function findEnvironment(

@@ -10,7 +10,7 @@ import { Database } from '../database/database.js';
 import { rows } from '../database/transaction.js';
 import { Conflict, NotFound } from '../errors/errors.js';
 import { seen, sightOf } from '../grants/seen.js';
-import { findEnvironment, insertEnvironment, lockEnvironments } from './environment-rows.js';
+import { findEnvironment, insertEnvironment, keepRevisions, lockEnvironments } from './environment-rows.js';
 import { DEFAULT_ENVIRONMENT } from './slug.js';
 import type { EnvironmentBody, ForceQuery } from './tenancy.requests.js';
 import { EnvironmentView, type EnvironmentRow } from './tenancy.views.js';
@@ -69,6 +69,7 @@ export class EnvironmentsService {
       const [locked] = await lockEnvironments(tx, scope);
       if (locked === undefined) throw new NotFound();
       if (query.force !== 'true') requireDispensable(locked);
+      await keepRevisions(tx, scope);
       await rows(tx, 'delete from environments where org_id = $1 and id = $2', [org.id, environment.id]);
       await this.audit.record(
         tx,

@@ -11,7 +11,7 @@ import { breaksForeignKey, breaksUnique } from '../database/postgres-errors.js';
 import { firstRow, rows, type OrgTransaction } from '../database/transaction.js';
 import { AlreadyExists, Conflict, NotFound } from '../errors/errors.js';
 import { seen, sightOf } from '../grants/seen.js';
-import { insertDataKey, insertEnvironment, lockEnvironments } from './environment-rows.js';
+import { insertDataKey, insertEnvironment, keepRevisions, lockEnvironments } from './environment-rows.js';
 import { DEFAULT_ENVIRONMENT } from './slug.js';
 import type { ForceQuery, ProjectBody, RenameBody } from './tenancy.requests.js';
 import { ProjectView, type NamedRow } from './tenancy.views.js';
@@ -86,11 +86,8 @@ export class ProjectsService {
     const { org, project } = access;
     return this.database.forOrg(org.id, async (tx) => {
       await lockProject(tx, org.id, project.id);
-      const environments = await lockEnvironments(tx, {
-        orgId: org.id,
-        projectId: project.id,
-        environmentId: null,
-      });
+      const scope = { orgId: org.id, projectId: project.id, environmentId: null };
+      const environments = await lockEnvironments(tx, scope);
       const inUse = environments.some(
         ({ name, holdsSecrets }) => name !== DEFAULT_ENVIRONMENT || holdsSecrets,
       );
@@ -99,6 +96,7 @@ export class ProjectsService {
           'This project has more than an empty default environment: delete that first, or take it along with force=true.',
         );
       }
+      await keepRevisions(tx, scope);
       await rows(tx, 'delete from projects where org_id = $1 and id = $2', [org.id, project.id]);
       await this.audit.record(
         tx,

@@ -229,6 +229,23 @@ describe('environments', () => {
       });
     });
 
+    it.each([
+      ['environment', '/acme/anew/environments/prod?force=true'],
+      ['project', '/orgs/acme/projects/anew?force=true'],
+    ])('no tag of a deleted %s holds for the one that is made anew under its name', async (_, path) => {
+      const values = async (value: string, tag: string) => {
+        const environment = await app.world.environment('acme/anew/prod', olivia);
+        await environment.secret('KEY', value);
+        const robot = await app.world.serviceToken(olivia, 'consumer', 'acme/anew/prod');
+        return app.as(robot).get(`${environment.path}/values`).set('if-none-match', tag).expect(200);
+      };
+      const { headers } = await values('old', '"1"');
+      await app.as(olivia).delete(path).expect(204);
+      const { body } = await values('new', String(headers['etag']));
+      expect(body.values).toEqual({ KEY: 'new' });
+      await app.as(olivia).delete('/orgs/acme/projects/anew?force=true').expect(204);
+    });
+
     it('409: the default one stays, unless force says otherwise; it can be made again', async () => {
       await app.as(olivia).post('/orgs/acme/projects', { slug: 'bare' }).expect(201);
       await app.as(olivia).delete('/acme/bare/environments/default').expect(409);

@@ -18,6 +18,7 @@ const TENANT = [
   'data_keys',
   'environments',
   'federated_tokens',
+  'former_environments',
   'grants',
   'idempotent_changes',
   'invitations',
@@ -62,6 +63,7 @@ describe('the second wall: row-level security', () => {
         .as(owner)
         .post(`/org-of-${name}/web/trusts`, { ...trust, issuer: 'https://issuer.example.com' })
         .expect(201);
+      await app.as(owner).delete(`/org-of-${name}/web/environments/default?force=true`).expect(204);
       await app.as(owner).post('/api/v2/users/me/secrets', { name: 'mine', value: 'value' }).expect(201);
     }
     orgs = (await app.sql.query<{ id: string }>('select org_id as id from org_slugs order by slug')).rows;

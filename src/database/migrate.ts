@@ -10,7 +10,8 @@ import { Acts1763700700000 } from '../../migrations/1763700700000-acts.js';
 import { FormerEnvironments1763700800000 } from '../../migrations/1763700800000-former-environments.js';
 import { DatabaseUnusable } from './database-unusable.js';
 
-const MIGRATIONS = [
+/** The oldest first. */
+export const MIGRATIONS = [
   Foundation1763700000000,
   PersonalSecrets1763700100000,
   ChangesAndEvents1763700200000,

@@ -204,6 +204,8 @@ describe('the audit trail', () => {
   });
 });
 
+const BEGINNING = Date.parse('2026-03-01T00:00:00Z');
+
 describe('the lists under 100,000 events', () => {
   let app: TestApp;
   let orgId: string;
@@ -215,12 +217,12 @@ describe('the lists under 100,000 events', () => {
     orgId = (await app.sql.query<{ org_id: string }>('select org_id from org_slugs')).rows[0]?.org_id ?? '';
     await app.sql.query(
       `insert into org_events
-       select $1, 1000 + g, now() - make_interval(secs => 100000 - g), 'user', 'id-' || g % 500, 'name-' || g % 500,
+       select $1, 1000 + g, $2::timestamptz + make_interval(secs => g), 'user', 'id-' || g % 500, 'name-' || g % 500,
          (array['secret.value-get', 'secret.list', 'values.get'])[1 + g % 3], case when g % 1000 = 0 then 'denied' else 'allowed' end,
          'project-' || g % 20, 'env-' || g % 7, case when g % 3 < 2 then 'S' || g % 300 end, '{}',
          '127.0.0.1', 'agent', 'request', '', '', case when g % 3 = 2 then 'one list'::bytea end, gen_random_uuid()
        from generate_series(1, 100000) g`,
-      [orgId],
+      [orgId, new Date(BEGINNING)],
     );
     const act = 'actor_id, actor_name, action, outcome, project, environment';
     await app.sql.query(`update org_events set act = md5(row(${act})::text)::uuid where org_id = $1`, [
@@ -266,4 +268,38 @@ describe('the lists under 100,000 events', () => {
     expect(plan).toMatch(/Index (?:Only )?Scan|Bitmap Index Scan/);
     expect(plan).not.toMatch(/Seq Scan on org_events/);
   });
+
+  it.each([
+    [{ secret: 'S9' }, `secret = 'S9'`],
+    [{ secret: 'S1', actor: 'name-7' }, `(secret = 'S1' or list is not null) and actor_name = 'name-7'`],
+    [{ actor: 'id-0', outcome: 'denied' as const }, `actor_id = 'id-0' and outcome = 'denied'`],
+    [{ action: 'values.get', project: 'project-3' }, `action = 'values.get' and project = 'project-3'`],
+    [between(40_000, 90), `seq between 41000 and 41089`],
+    [between(40_000, 90_000), 'seq between 41000 and 101000'],
+    [{ ...between(0, 50_000), environment: 'env-3' }, `seq between 1001 and 50999 and environment = 'env-3'`],
+    [{ until: between(0, 20).until }, 'seq between 1001 and 1019'],
+    [
+      { ...between(40_000, 90), cursor: Buffer.from('["41010"]').toString('base64url') },
+      'seq between 41000 and 41009',
+    ],
+  ])('are the newest of what matches: %j', async (query, condition) => {
+    const where = placesStatement(orgId, query);
+    const [places = { after: null, before: null }] = (
+      await app.sql.query<Places>(where.text, where.parameters)
+    ).rows;
+    const { text, parameters } = trailStatement({ kind: 'org', id: orgId }, query, places, 101);
+    const found = await app.sql.query<{ seq: string }>(text, parameters);
+    const expected = await app.sql.query<{ seq: string }>(
+      `select seq from org_events where org_id = $1 and ${condition} order by seq desc limit 101`,
+      [orgId],
+    );
+    expect(expected.rows.length).toBeGreaterThan(0);
+    expect(found.rows.map(({ seq }) => seq)).toEqual(expected.rows.map(({ seq }) => seq));
+  });
 });
+
+/** The times from the start of one second after the first event on, for as many seconds. */
+function between(second: number, seconds: number): { since: string; until: string } {
+  const at = (seconds_: number): string => new Date(BEGINNING + seconds_ * 1_000).toISOString();
+  return { since: at(second), until: at(second + seconds) };
+}

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterPostgres, RateLimiterRes, RLWrapperTimeouts } from 'rate-limiter-flexible';
 import { DataSource } from 'typeorm';
 import { Unavailable } from '../errors/errors.js';
 
@@ -31,12 +31,17 @@ export class SharedLimits {
 }
 
 export class SharedLimit {
-  constructor(private readonly limiter: RateLimiterPostgres) {}
+  /** The counter has no deadline of its own: a database that hangs is one that cannot be reached. */
+  private readonly limiter: RLWrapperTimeouts;
+
+  constructor(limiter: RateLimiterPostgres) {
+    this.limiter = new RLWrapperTimeouts({ limiter, timeoutMs: PATIENCE_MS });
+  }
 
   /** Counts one. Returns null when it is within the limit, else after how many whole seconds the next one will be. */
   async take(key: string): Promise<number | null> {
     try {
-      await inTime(this.limiter.consume(key));
+      await this.limiter.consume(key);
       return null;
     } catch (refusal) {
       if (refusal instanceof RateLimiterRes) return Math.max(1, Math.ceil(refusal.msBeforeNext / 1000));
@@ -47,20 +52,5 @@ export class SharedLimit {
   /** Takes one back that was counted and should not have been. Never throws: one count too many is no reason to fail an answer. */
   async giveBack(key: string): Promise<void> {
     await this.limiter.reward(key).catch(() => undefined);
-  }
-}
-
-/** The counter has no deadline of its own: a database that hangs is one that cannot be reached. */
-async function inTime<T>(counting: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error('the counter did not answer in time'));
-    }, PATIENCE_MS);
-  });
-  try {
-    return await Promise.race([counting, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -12,7 +12,7 @@ import { Keyring } from './crypto/keyring.js';
 import { ServiceKeys } from './crypto/service-keys.js';
 import { Announcements } from './database/announcements.js';
 import { Database } from './database/database.js';
-import { SharedLimits } from './database/shared-limit.js';
+import { SharedLimits } from './database/shared-limits.js';
 import { GrantsModule } from './grants/grants.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';

@@ -1,6 +1,4 @@
-import { Injectable } from '@nestjs/common';
-import { RateLimiterPostgres, RateLimiterRes, RLWrapperTimeouts } from 'rate-limiter-flexible';
-import { DataSource } from 'typeorm';
+import { RateLimiterRes, RLWrapperTimeouts, type RateLimiterPostgres } from 'rate-limiter-flexible';
 import { Unavailable } from '../errors/errors.js';
 
 const PATIENCE_MS = 2_000;
@@ -8,28 +6,10 @@ const PATIENCE_MS = 2_000;
 /** How often something may happen for each key, whatever process it happens in: `points` in each window of `seconds`. */
 export type Limit = Readonly<{ name: string; points: number; seconds: number }>;
 
-/** Counters in PostgreSQL, so that a limit is exact over any number of processes. Its table is unlogged: a crash forgets counts only. */
-@Injectable()
-export class SharedLimits {
-  constructor(private readonly dataSource: DataSource) {}
+/** A key after one more was counted: after how many whole seconds the next one will be if that was too many, else how its window stands. */
+export type Counted = Readonly<{ wait: number } | { wait: null; used: number; until: number }>;
 
-  of(limit: Limit): SharedLimit {
-    return new SharedLimit(
-      new RateLimiterPostgres({
-        storeClient: this.dataSource,
-        storeType: 'typeorm',
-        tableName: 'rate_limits',
-        tableCreated: true,
-        keyPrefix: limit.name,
-        points: limit.points,
-        duration: limit.seconds,
-        // Who is over the limit is refused from memory until the window ends: a flood costs no query.
-        inMemoryBlockOnConsumed: limit.points + 1,
-      }),
-    );
-  }
-}
-
+/** Counted by the database, each time: exact over any number of processes. */
 export class SharedLimit {
   /** The counter has no deadline of its own: a database that hangs is one that cannot be reached. */
   private readonly limiter: RLWrapperTimeouts;
@@ -40,11 +20,16 @@ export class SharedLimit {
 
   /** Counts one. Returns null when it is within the limit, else after how many whole seconds the next one will be. */
   async take(key: string): Promise<number | null> {
+    return (await this.count(key)).wait;
+  }
+
+  /** The same, with how many there were in this window, whichever process counted them, and when (milliseconds) it ends. */
+  async count(key: string): Promise<Counted> {
     try {
-      await this.limiter.consume(key);
-      return null;
+      const { consumedPoints, msBeforeNext } = await this.limiter.consume(key);
+      return { wait: null, used: consumedPoints, until: Date.now() + msBeforeNext };
     } catch (refusal) {
-      if (refusal instanceof RateLimiterRes) return Math.max(1, Math.ceil(refusal.msBeforeNext / 1000));
+      if (refusal instanceof RateLimiterRes) return { wait: wholeSeconds(refusal.msBeforeNext) };
       throw new Unavailable('database', refusal);
     }
   }
@@ -53,4 +38,8 @@ export class SharedLimit {
   async giveBack(key: string): Promise<void> {
     await this.limiter.reward(key).catch(() => undefined);
   }
+}
+
+export function wholeSeconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000));
 }

@@ -40,23 +40,27 @@ export class AuthenticateGuard extends AuthGuard() {
     if (policy === undefined) throw new Unexpected('a route without a policy was reached');
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const isKnown = policy.isClaimed && this.remembers(request, policy);
-    return isKnown && !this.rateLimit.isOn ? true : this.admit(context, request, policy, isKnown);
+    if (!isKnown && policy.need !== 'nobody') return this.admit(context, request, policy);
+    const counting = this.count(request, policy);
+    return counting === null ? true : counting.then(() => true);
   }
 
   private async admit(
     context: ExecutionContext,
     request: FastifyRequest,
     policy: RoutePolicy,
-    isKnown: boolean,
   ): Promise<boolean> {
-    const isLimited = !NEVER_LIMITED.has(policy.action);
-    if (policy.need === 'nobody') {
-      if (isLimited) await this.rateLimit.countAddress(request);
-      return true;
-    }
-    if (!isKnown) await this.identify(context);
-    if (isLimited && request.user !== undefined) await this.rateLimit.countCaller(request, request.user);
+    await this.identify(context);
+    await this.count(request, policy);
     return true;
+  }
+
+  private count(request: FastifyRequest, { action }: RoutePolicy): null | Promise<void> {
+    if (NEVER_LIMITED.has(action)) return null;
+    const { user } = request;
+    return user === undefined
+      ? this.rateLimit.countAddress(request)
+      : this.rateLimit.countCaller(request, user);
   }
 
   /** Whether memory knows who asks, for a route whose answer proves it. */

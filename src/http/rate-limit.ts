@@ -4,7 +4,8 @@ import type { Caller } from '../access/caller.js';
 import { originOf } from '../access/route-policy.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/token.js';
-import { SharedLimits, type SharedLimit } from '../database/shared-limit.js';
+import type { GenerousLimit } from '../database/generous-limit.js';
+import { SharedLimits } from '../database/shared-limits.js';
 import { RateLimited } from '../errors/errors.js';
 
 /** Far above what a pipeline or a person does, far below what a runaway loop or a guesser does. */
@@ -21,44 +22,41 @@ export const NEVER_LIMITED: ReadonlySet<string> = new Set([
 /** Limits count per credential; where there is none, or none that holds, per address. */
 @Injectable()
 export class RateLimit {
-  private readonly credentials: SharedLimit;
-  private readonly addresses: SharedLimit;
+  private readonly credentials: GenerousLimit;
+  private readonly addresses: GenerousLimit;
   private readonly counted = new WeakMap<FastifyRequest, string>();
 
   constructor(
     limits: SharedLimits,
     @Inject(CONFIG) private readonly config: Config,
   ) {
-    this.credentials = limits.of(CREDENTIAL_LIMIT);
-    this.addresses = limits.of(ADDRESS_LIMIT);
+    this.credentials = limits.generous(CREDENTIAL_LIMIT);
+    this.addresses = limits.generous(ADDRESS_LIMIT);
   }
 
-  get isOn(): boolean {
-    return this.config.rateLimit;
-  }
-
-  /** Counts a request of a known caller. Throws `RateLimited`. */
-  async countCaller(request: FastifyRequest, caller: Caller): Promise<void> {
-    if (!this.isOn) return;
+  /** Counts a request of a known caller: null when that is done, which it mostly is at once. Throws `RateLimited`. */
+  countCaller(request: FastifyRequest, caller: Caller): null | Promise<void> {
+    if (!this.config.rateLimit) return null;
     const key = caller.kind === 'user' ? caller.by.id : caller.token.id;
-    await this.count(this.credentials, key);
     this.counted.set(request, key);
+    return within(this.credentials.take(key));
   }
 
-  /** Counts a request without a credential that holds. */
-  async countAddress(request: FastifyRequest): Promise<void> {
-    await this.count(this.addresses, originOf(request).ip);
+  /** The same for a request without a credential that holds. */
+  countAddress(request: FastifyRequest): null | Promise<void> {
+    return this.config.rateLimit ? within(this.addresses.take(originOf(request).ip)) : null;
   }
 
   /** An answer of 304 is free: asking whether something is new must not be dearer than reading it blindly. */
-  async forgive(request: FastifyRequest): Promise<void> {
+  forgive(request: FastifyRequest): null | Promise<void> {
     const key = this.counted.get(request);
-    if (key !== undefined) await this.credentials.giveBack(key);
+    return key === undefined ? null : this.credentials.giveBack(key);
   }
+}
 
-  private async count(limit: SharedLimit, key: string): Promise<void> {
-    if (!this.isOn) return;
-    const wait = await limit.take(key);
+function within(taken: null | Promise<number | null>): null | Promise<void> {
+  if (taken === null) return null;
+  return taken.then((wait) => {
     if (wait !== null) throw new RateLimited(wait);
-  }
+  });
 }

@@ -105,9 +105,12 @@ function forgiveNotModified(app: NestFastifyApplication): void {
       done(null, payload);
       return;
     }
-    rateLimit.forgive(request).then(() => {
-      done(null, payload);
-    }, done);
+    const forgiving = rateLimit.forgive(request);
+    if (forgiving === null) done(null, payload);
+    else
+      forgiving.then(() => {
+        done(null, payload);
+      }, done);
   });
 }
 

@@ -4,7 +4,8 @@ import type { Origin } from '../../access/caller.js';
 import type { Resource } from '../../audit/audit-event.js';
 import { Audit } from '../../audit/audit.js';
 import { Database } from '../../database/database.js';
-import { SharedLimits, type SharedLimit } from '../../database/shared-limit.js';
+import type { SharedLimit } from '../../database/shared-limit.js';
+import { SharedLimits } from '../../database/shared-limits.js';
 import { firstRow } from '../../database/transaction.js';
 import type { Mismatch } from './claims.js';
 import { ExchangeRefused, UnsupportedGrantType } from './exchange.errors.js';
@@ -33,7 +34,7 @@ export class ExchangeService {
     private readonly tokens: SubjectTokens,
     limits: SharedLimits,
   ) {
-    this.unproven = limits.of(UNPROVEN_LIMIT);
+    this.unproven = limits.exact(UNPROVEN_LIMIT);
   }
 
   async exchange(body: ExchangeBody, origin: Origin): Promise<ExchangedTokenView> {

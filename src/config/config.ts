@@ -4,13 +4,9 @@
 // would otherwise leave a protection at its default without a word.
 
 import { resolve } from 'node:path';
+import { databaseUrlFromText } from './database-url.js';
 import { Malformed } from './malformed.js';
-import {
-  databaseUrlFromText,
-  listenAddressFromText,
-  proxyRangesFromText,
-  publicUrlFromText,
-} from './network.js';
+import { listenAddressFromText, proxyRangesFromText, publicUrlFromText } from './network.js';
 import type { ListenAddress } from './network.js';
 import { rootKeyFromText } from './root-key.js';
 import { unknownSettings } from './unknown-settings.js';

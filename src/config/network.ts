@@ -1,4 +1,4 @@
-// Settings that name places on a network: listen addresses, URLs and the ranges of trusted proxies.
+// Settings that name places on a network: listen addresses, the public URL and the ranges of trusted proxies.
 
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
@@ -44,27 +44,6 @@ export function publicUrlFromText(text: string): string {
     throw new Malformed('must end with the host or a path: no query and no fragment');
   }
   return url.href.replace(/\/+$/, '');
-}
-
-/** A PostgreSQL URL; several hosts, separated by commas, are allowed. */
-export function databaseUrlFromText(text: string): string {
-  const shape = /^postgres(?:ql)?:\/\/(?:[^@/?#\s]*@)?(?<hosts>[^@/?#\s]*)(?:[/?][^#\s]*)?$/.exec(
-    text,
-  )?.groups;
-  if (!shape) {
-    throw new Malformed('must be a PostgreSQL URL, such as postgresql://user:password@host:5432/database');
-  }
-  for (const host of (shape['hosts'] ?? '').split(',')) {
-    if (host !== '' && !URL.canParse(`postgresql://${host}`)) {
-      throw new Malformed('has a host or a port that cannot be one');
-    }
-  }
-  try {
-    decodeURIComponent(text);
-  } catch {
-    throw new Malformed('has a % that begins no escape; write % itself as %25');
-  }
-  return text;
 }
 
 /**

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { ConfigError, readConfig } from '../../src/config/config.js';
+import { databaseAddressFrom } from '../../src/config/database-url.js';
 
 const key = () => randomBytes(32).toString('base64');
 const DATABASE = 'postgresql://coffer:pass%40word@db:5432/coffer';
@@ -236,12 +237,90 @@ describe('database URLs', () => {
     'mysql://u@h/d',
     'host=h dbname=d',
     'postgres://u:p@h:port/d',
+    'postgres://u:p@h1,h2:port/d',
+    'postgres://u:p@h1:65536,h2/d',
+    'postgres://u:p@[::1,h2/d',
+    'postgres://u:p@h1,,h2/d',
+    'postgres://u:p@h1,/d',
+    'postgres://u:p@h1,h2/d?port=1,2,3',
+    'postgres://u:p@h/d?target_session_attrs=standby',
+    'postgres://u:p@h/d?target_session_attrs=',
     'postgres://u:%zz@h/d',
     'postgres:/h/d',
   ])('%s is refused', (url) => {
     expect(onlyProblemOf({ COFFER_DATABASE_URL: url, COFFER_ROOT_KEY: key() })).toMatch(
       /^COFFER_DATABASE_URL: /,
     );
+  });
+
+  it('everything that is wrong with one is told at once, and none of what it says', () => {
+    const url = 'postgres://u:canary@h1:5432,,h3/d?target_session_attrs=prefer-standby&port=1,2';
+    const problem = onlyProblemOf({ COFFER_DATABASE_URL: url, COFFER_ROOT_KEY: key() });
+    expect(problem).toContain('has an empty place in its list of hosts; and it must have one port for each');
+    expect(problem).toContain('target_session_attrs: any, read-write, primary');
+    expect(problem).not.toMatch(/canary|prefer-standby|h1/);
+  });
+
+  it.each<[string, string, [string, number][]]>([
+    [
+      'postgres://u:p@h1:5433,h2,h3:5434/d',
+      'postgres://u:p@h1/d',
+      [
+        ['h1', 5433],
+        ['h2', 5432],
+        ['h3', 5434],
+      ],
+    ],
+    [
+      'postgres://u:p@[::1]:5433,[fe80::2]/d?sslmode=require',
+      'postgres://u:p@[::1]/d?sslmode=require',
+      [
+        ['::1', 5433],
+        ['fe80::2', 5432],
+      ],
+    ],
+    [
+      'postgres:///d?host=h1,h2&port=5433',
+      'postgres://h1/d',
+      [
+        ['h1', 5433],
+        ['h2', 5433],
+      ],
+    ],
+    [
+      'postgres://u@h1,h2/d?port=1,2&options=-c%20a%3Db',
+      'postgres://u@h1/d?options=-c%20a%3Db',
+      [
+        ['h1', 1],
+        ['h2', 2],
+      ],
+    ],
+    [
+      'postgres://%2Frun%2Fone,%2Frun%2Ftwo/d',
+      'postgres://%2Frun%2Fone/d',
+      [
+        ['/run/one', 5432],
+        ['/run/two', 5432],
+      ],
+    ],
+  ])('%s names several hosts, one of which has to take writes', (text, url, hosts) => {
+    expect(databaseAddressFrom(text)).toEqual({
+      url,
+      hosts: hosts.map(([host, port]) => ({ host, port })),
+      target: 'read-write',
+    });
+  });
+
+  it.each([
+    ['postgres://u:p@h:5433/d', 'any'],
+    ['postgres://u:p@h/d?target_session_attrs=read-write', 'read-write'],
+    ['postgresql:///d?host=/run/postgresql&target_session_attrs=primary', 'primary'],
+  ])('%s names one host and is left to the driver as it is', (url, target) => {
+    expect(databaseAddressFrom(url)).toEqual({ url, hosts: [], target });
+  });
+
+  it('any of several hosts will do where the URL says so', () => {
+    expect(databaseAddressFrom('postgres://h1,h2/d?target_session_attrs=any').target).toBe('any');
   });
 
   it('a login that migrates needs a database to migrate', () => {

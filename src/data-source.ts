@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { DatabaseUnusable } from './database/database-unusable.js';
+import { connecting, PrimaryClient } from './database/primary-client.js';
 
 /** A login that serves needs no more than this many connections for each process. */
 const POOL_SIZE = 20;
@@ -13,7 +14,10 @@ const OPTIONS =
  * the role is a start-up option, so that even `RESET ROLE` leads back to it.
  */
 export function serviceDataSource(url: string, log: LoggerService): DataSource {
-  const [plainUrl, ownOptions] = withoutOptions(url);
+  const { url: urlOfOne, primary } = connecting(url, (host) => {
+    log.warn({ message: 'The database is on another host now.', host }, 'database');
+  });
+  const [plainUrl, ownOptions] = withoutOptions(urlOfOne);
   return new DataSource({
     type: 'postgres',
     url: plainUrl,
@@ -21,8 +25,10 @@ export function serviceDataSource(url: string, log: LoggerService): DataSource {
     installExtensions: false,
     applicationName: 'coffer',
     poolSize: POOL_SIZE,
-    connectTimeoutMS: 2_000,
+    connectTimeoutMS: 2_000 + primary.searchMs,
     extra: {
+      Client: PrimaryClient,
+      primary,
       // PostgreSQL obeys the last of two: the ones that are ours.
       options: `${ownOptions} ${OPTIONS}`.trim(),
       keepAlive: true,

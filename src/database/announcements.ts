@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import type { ClientConfig } from 'pg';
 import { DataSource } from 'typeorm';
 import { Unavailable, Unexpected } from '../errors/errors.js';
 import { ListeningLine } from './listening-line.js';
+import { Primary } from './primary.js';
+import type { PrimaryClientConfig } from './primary-client.js';
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
@@ -106,13 +107,15 @@ export class Announcements implements OnApplicationShutdown {
 }
 
 /** The same server and the same role as the pool's connections. */
-function clientConfig({ options }: DataSource): ClientConfig {
-  if (options.type !== 'postgres' || options.url === undefined) {
+function clientConfig({ options }: DataSource): PrimaryClientConfig {
+  const extra: unknown = options.type === 'postgres' ? options.extra : null;
+  const primary = typeof extra === 'object' && extra !== null && 'primary' in extra ? extra.primary : null;
+  if (options.type !== 'postgres' || options.url === undefined || !(primary instanceof Primary)) {
     throw new Unexpected('the pool is not made from one PostgreSQL URL');
   }
-  const extra: unknown = options.extra;
   return {
     ...(typeof extra === 'object' ? extra : {}),
+    primary,
     connectionString: options.url,
     application_name: 'coffer-listener',
     connectionTimeoutMillis: 2_000,

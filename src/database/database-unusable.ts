@@ -1,4 +1,4 @@
-import { sqlStateOf } from './postgres-errors.js';
+import { reasonOf, sqlStateOf } from './postgres-errors.js';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 const NO_SUCH_ROLE = '22023';
@@ -10,7 +10,7 @@ export class DatabaseUnusable extends Error {
   static whileMigrating(error: unknown): Error {
     if (sqlStateOf(error) !== INSUFFICIENT_PRIVILEGE) return DatabaseUnusable.because(error);
     return new DatabaseUnusable(
-      `The login that migrates may not do all that is needed: ${reason(error)}. It must own the database, and the role coffer_app must exist, or the login be allowed to create it (CREATEROLE). Where another login does that, name it in COFFER_MIGRATION_DATABASE_URL; or let an administrator of the server run: create role coffer_app nologin; grant coffer_app to <the login that serves>;`,
+      `The login that migrates may not do all that is needed: ${reasonOf(error)}. It must own the database, and the role coffer_app must exist, or the login be allowed to create it (CREATEROLE). Where another login does that, name it in COFFER_MIGRATION_DATABASE_URL; or let an administrator of the server run: create role coffer_app nologin; grant coffer_app to <the login that serves>;`,
       { cause: error },
     );
   }
@@ -19,7 +19,7 @@ export class DatabaseUnusable extends Error {
     const code = sqlStateOf(error);
     if (code !== INSUFFICIENT_PRIVILEGE && code !== NO_SUCH_ROLE) return DatabaseUnusable.because(error);
     return new DatabaseUnusable(
-      `The login that serves cannot work as the role coffer_app: ${reason(error)}. Let an administrator of the server run: grant coffer_app to <that login>;`,
+      `The login that serves cannot work as the role coffer_app: ${reasonOf(error)}. Let an administrator of the server run: grant coffer_app to <that login>;`,
       { cause: error },
     );
   }
@@ -39,12 +39,6 @@ export class DatabaseUnusable extends Error {
 
   /** Errors of PostgreSQL and of the network name logins, databases and addresses, never a password. */
   private static because(error: unknown): Error {
-    return new DatabaseUnusable(`The database cannot be used: ${reason(error)}.`, { cause: error });
+    return new DatabaseUnusable(`The database cannot be used: ${reasonOf(error)}.`, { cause: error });
   }
-}
-
-/** A host with several addresses fails with one error for each, gathered in one without a text of its own. */
-function reason(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(reason).join(', ');
-  return error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
 }

@@ -1,4 +1,4 @@
-import { Client, type ClientConfig } from 'pg';
+import { PrimaryClient, type PrimaryClientConfig } from './primary-client.js';
 
 const CHANNEL = 'coffer_revision';
 
@@ -14,13 +14,13 @@ const HEARTBEAT_MS = 10_000;
 export class ListeningLine {
   /** Resolves when the connection is gone, for whatever reason, after it was started. */
   readonly lost: Promise<void>;
-  private readonly client: Client;
+  private readonly client: PrimaryClient;
   private readonly locks = new Map<string, Promise<void>>();
   private readonly heartbeat: NodeJS.Timeout;
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(config: ClientConfig, word: (environmentId: string) => void) {
-    this.client = new Client(config);
+  constructor(config: PrimaryClientConfig, word: (environmentId: string) => void) {
+    this.client = new PrimaryClient(config);
     this.client.on('notification', ({ payload }) => {
       word(payload ?? '');
     });

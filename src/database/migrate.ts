@@ -9,6 +9,7 @@ import { SharedFlush1763700600000 } from '../../migrations/1763700600000-shared-
 import { Acts1763700700000 } from '../../migrations/1763700700000-acts.js';
 import { FormerEnvironments1763700800000 } from '../../migrations/1763700800000-former-environments.js';
 import { DatabaseUnusable } from './database-unusable.js';
+import { connecting, PrimaryClient } from './primary-client.js';
 
 /** The oldest first. */
 export const MIGRATIONS = [
@@ -39,14 +40,16 @@ export async function migrate(url: string): Promise<string[]> {
 }
 
 async function runMigrations(url: string): Promise<string[]> {
+  const { url: plainUrl, primary } = connecting(url);
   const dataSource = await new DataSource({
     type: 'postgres',
-    url,
+    url: plainUrl,
     migrations: MIGRATIONS,
     synchronize: false,
     installExtensions: false,
     applicationName: 'coffer-migrate',
     connectTimeoutMS: 10_000,
+    extra: { Client: PrimaryClient, primary },
     logging: false,
   }).initialize();
   const lock = dataSource.createQueryRunner();

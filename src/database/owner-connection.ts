@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { from, to } from 'pg-copy-streams';
 import { DatabaseUnusable } from './database-unusable.js';
+import { connecting, PrimaryClient } from './primary-client.js';
 
 /**
  * One connection of the login that owns the tables, for what the service itself may not do: whole tables out and in, and the keys that only a
@@ -13,8 +14,10 @@ export class OwnerConnection {
 
   /** Throws `DatabaseUnusable`. */
   static async open(url: string): Promise<OwnerConnection> {
-    const client = new Client({
-      connectionString: url,
+    const { url: connectionString, primary } = connecting(url);
+    const client = new PrimaryClient({
+      primary,
+      connectionString,
       application_name: 'coffer-admin',
       connectionTimeoutMillis: 10_000,
       keepAlive: true,

@@ -42,12 +42,22 @@ const UNREACHABLE = /^(08|40|53|57P|58)|^(57014|55P03|25006|25P03)$|^E[A-Z]+$/;
 // TypeORM releases a connection by itself as soon as it is lost.
 const LOST = /terminat|timeout|closed|ECONN|not queryable|Cannot use a pool|already released/i;
 
+/** Whether the database cannot be asked right now; what was asked may be right. */
+export function isOutage(error: unknown): boolean {
+  const code = refusalOf(error)?.code;
+  if (code !== undefined) return UNREACHABLE.test(code);
+  return error instanceof Error && LOST.test(error.message);
+}
+
 /** Turns what stands for "the database cannot be asked right now" into `Unavailable`; everything else stays what it is. */
 export function translateOutage(error: unknown): unknown {
   if (error instanceof CofferError) return error;
-  const code = refusalOf(error)?.code;
-  if (code !== undefined && UNREACHABLE.test(code)) return new Unavailable('database', error);
-  if (code === undefined && error instanceof Error && LOST.test(error.message))
-    return new Unavailable('database', error);
-  return error;
+  return isOutage(error) ? new Unavailable('database', error) : error;
+}
+
+/** Its words. A host with several addresses fails with one error for each, gathered in one without a text of its own. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return error.errors.map(reasonOf).join(', ');
+  return error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
 }

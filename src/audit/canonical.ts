@@ -16,13 +16,21 @@ export function canonical(data: unknown): string {
 }
 
 /** The same for the members of an object; those in `written` are canonical text already. */
-export function canonicalObject(data: object, written: Readonly<Record<string, string>> = {}): string {
-  const members = Object.entries(data)
-    .filter(([, member]) => member !== undefined)
-    .map(([key, member]): [string, string] => [key, canonical(member)]);
-  const sorted = [...members, ...Object.entries(written)].sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${sorted.map(([key, member]) => `${text(key)}:${member}`).join(',')}}`;
+export function canonicalObject(data: object, written: ReadonlyMap<string, string> = NOTHING): string {
+  const members = data as Readonly<Record<string, unknown>>;
+  // Without a comparison of its own, sort() goes by code unit.
+  const keys = [...Object.keys(data), ...written.keys()].sort();
+  let all = '';
+  for (const key of keys) {
+    const member = written.get(key) ?? (members[key] === undefined ? undefined : canonical(members[key]));
+    if (member === undefined) continue;
+    if (all !== '') all += ',';
+    all += `${text(key)}:${member}`;
+  }
+  return `{${all}}`;
 }
+
+const NOTHING: ReadonlyMap<string, string> = new Map();
 
 /** The canonical text of what has no members. */
 export function text(plain: string | boolean | null): string {

@@ -1,5 +1,11 @@
 import type { Basis, Stamp } from '../access/basis.js';
-import { arrayLiteral, parameterOf, type Element, type ElementType } from '../database/array-literal.js';
+import {
+  arrayLiteral,
+  elementsOf,
+  parameterOf,
+  type Element,
+  type ElementType,
+} from '../database/array-literal.js';
 import {
   firstRow,
   prepared,
@@ -236,10 +242,10 @@ const ADD_AHEAD = addition('ahead');
 function addition(ahead?: 'ahead'): Prepared {
   let last = 1;
   const table = <Row>(columns: readonly Column<Row>[], alias: string, numbered = ''): string => {
-    const arrays = columns.map(({ type }) => `$${String((last += 1))}::${type}[]`);
+    const arrays = columns.map(({ type }) => elementsOf(type, `$${String((last += 1))}`));
     const names = columns.map(({ name }) => name);
     const all = numbered === '' ? names : [...names, numbered];
-    return `unnest(${arrays.join(', ')}) ${numbered === '' ? '' : 'with ordinality'} as ${alias} (${all.join(', ')})`;
+    return `rows from (${arrays.join(', ')}) ${numbered === '' ? '' : 'with ordinality'} as ${alias} (${all.join(', ')})`;
   };
   const moved = table(MOVED, 'm');
   const sources = table(OF_SOURCE, 'o', 'number');

@@ -35,8 +35,8 @@ export function link(previous: Link, record: AuditRecord, at: string): AuditEven
     requestId,
     prevHash: previous.hash,
   };
-  const written = list === undefined ? {} : { secrets: list.text };
-  return { ...event, hash: digest(eventText(event, canonicalObject(record.resource, written))) };
+  const resource = list === undefined ? undefined : new Map([['secrets', list.text]]);
+  return { ...event, hash: digest(eventText(event, canonicalObject(record.resource, resource))) };
 }
 
 /** The hash that an event must carry. */

@@ -5,7 +5,7 @@ export type Element = string | number | boolean | null;
 
 /**
  * An array as PostgreSQL reads it, for a statement that runs thousands of times a second: the driver's own way looks at the type of every
- * element and copies it several times.
+ * element and copies it several times. JSON comes in an array of its own kind, so that its quotes need no escape.
  */
 export function arrayLiteral<Row>(
   type: ElementType,
@@ -19,7 +19,12 @@ export function arrayLiteral<Row>(
     if (items !== '') items += ',';
     items += element === null ? 'NULL' : written(element);
   }
-  return `{${items}}`;
+  return type === 'jsonb' ? `[${items}]` : `{${items}}`;
+}
+
+/** The function that takes such a parameter apart again, for `rows from (…)`. */
+export function elementsOf(type: ElementType, parameter: string): string {
+  return type === 'jsonb' ? `jsonb_array_elements(${parameter}::jsonb)` : `unnest(${parameter}::${type}[])`;
 }
 
 /** One value for a parameter that is no array, from the same elements. */
@@ -29,8 +34,8 @@ export function parameterOf(type: ElementType, element: Element): Element {
 
 const WRITTEN: Readonly<Record<ElementType, (element: NonNullable<Element>) => string>> = {
   text: quoted,
-  jsonb: quoted,
   bytea: (digits) => `"\\\\x${digits.toString()}"`,
+  jsonb: String,
   uuid: String,
   bigint: String,
   integer: String,

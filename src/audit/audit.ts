@@ -2,6 +2,7 @@ import { createHistogram } from 'node:perf_hooks';
 import { Injectable } from '@nestjs/common';
 import { Database, orCutOff } from '../database/database.js';
 import {
+  commitWith,
   rows,
   type OrgTransaction,
   type Transaction,
@@ -19,8 +20,8 @@ import { HeadSigner } from './head-signer.js';
 export const RECORD_DEADLINE_MS = 2_000;
 
 /**
- * Writes the trail. `record` is the last statement before the commit of whatever it records: the change and its record are one
- * transaction, and a value leaves only after that commit. Where the record cannot be written the whole transaction fails.
+ * Writes the trail. `record` sends the last statement before the commit of whatever it records, and the commit flies with it: the change and
+ * its record are one transaction, and a value leaves only after that commit. Where the record cannot be written the whole transaction fails.
  */
 @Injectable()
 export class Audit {
@@ -71,23 +72,14 @@ export class Audit {
 
   private async append(tx: Transaction, chain: Chain, record: AuditRecord): Promise<void> {
     const begun = process.hrtime.bigint();
-    const failure = (): Error => new Unavailable('audit', 'the record was not written in time');
-    try {
-      await orCutOff(tx, RECORD_DEADLINE_MS, this.appendNow(tx, chain, record), failure);
-      this.durations.record(process.hrtime.bigint() - begun);
-    } catch (error) {
-      if (error instanceof CofferError || isRetryable(error)) throw error;
-      throw new Unavailable('audit', error);
-    }
-  }
-
-  private async appendNow(tx: Transaction, chain: Chain, record: AuditRecord): Promise<void> {
-    const last = await this.lockHead(tx, chain);
+    const previous = await inTime(tx, this.lockHead(tx, chain));
     const at = new Date().toISOString();
-    const event = link(last, record, at);
-    const head = this.signer.sign(event, at);
-    const statement = oneMoreOf(chain.kind, event, record.list, chain.id, head);
-    await rows(tx, statement, statement.values);
+    const event = link(previous, record, at);
+    const statement = oneMoreOf(chain.kind, event, record.list, chain.id, this.signer.sign(event, at));
+    const written = inTime(tx, rows(tx, statement, statement.values)).then(() => {
+      this.durations.record(process.hrtime.bigint() - begun);
+    });
+    commitWith(tx, written);
   }
 
   /** Locks the chain and returns its last link, having made sure that this service signed it. */
@@ -100,5 +92,16 @@ export class Audit {
     if (!this.signer.isOurs(head))
       throw new Unavailable('audit', `the head of ${chain.kind} ${chain.id} is not signed by this service`);
     return head;
+  }
+}
+
+/** What takes longer is cut off with its whole transaction. */
+async function inTime<T>(tx: Transaction, step: Promise<T>): Promise<T> {
+  const failure = (): Error => new Unavailable('audit', 'the record was not written in time');
+  try {
+    return await orCutOff(tx, RECORD_DEADLINE_MS, step, failure);
+  } catch (error) {
+    if (error instanceof CofferError || isRetryable(error)) throw error;
+    throw new Unavailable('audit', error);
   }
 }

@@ -6,6 +6,7 @@ import { isRetryable, translateOutage } from './postgres-errors.js';
 import { Shares } from './shares.js';
 import { compareStamps, Outdated, type Expected } from './stamps.js';
 import {
+  lastOf,
   prepared,
   send,
   type OrgTransaction,
@@ -82,60 +83,42 @@ export class Database {
   }
 
   /**
-   * One flush of the ledger: `read` locks and looks, and the statement that `write` makes of it flies together with the commit. The policies of the audit tables
-   * know this list of organisations, those of no other table do. The server gives up a statement after `patienceMs`. It is not tried again:
-   * when the connection is lost on the way, nobody knows whether it was committed.
+   * One flush of the ledger: `read` locks and looks, and the statement that `write` makes of it flies together with the commit. The policies
+   * of the audit tables know this list of organisations, those of no other table do. The server gives up a statement after `patienceMs`. It
+   * is not tried again: when the connection is lost on the way, nobody knows whether it was committed.
    */
-  async forTrails<T>(
+  forTrails<T>(
     orgIds: readonly string[],
     patienceMs: number,
     read: (tx: Transaction) => Promise<T>,
     write: (found: T) => Statement | null,
   ): Promise<T> {
-    const runner = this.dataSource.createQueryRunner();
-    const client = await connect(runner);
-    const deadline = setTimeout(() => cutOff(client), patienceMs * 2);
-    try {
+    return this.connected(patienceMs * 2, async (client, tx) => {
       const begun = begin(client, { ...TRAILS, parameters: [orgIds.join(','), String(patienceMs)] });
-      const [found] = await Promise.all([read(runner.manager), begun]);
+      const [found] = await Promise.all([read(tx), begun]);
       const statement = write(found);
       await Promise.all([
         statement === null ? null : send(client, { ...statement, values: [...statement.values] }),
         send(client, 'commit'),
       ]);
       return found;
-    } catch (error) {
-      await rollBack(client);
-      throw error;
-    } finally {
-      clearTimeout(deadline);
-      await runner.release();
-    }
+    });
   }
 
   /** The same when nothing has to be looked at first: all of it is one flight. Returns the rows of the statement. */
-  async forTrailsAhead<Row>(
+  forTrailsAhead<Row>(
     orgIds: readonly string[],
     patienceMs: number,
     { name, text, values }: Statement,
   ): Promise<Row[]> {
-    const runner = this.dataSource.createQueryRunner();
-    const client = await connect(runner);
-    const deadline = setTimeout(() => cutOff(client), patienceMs * 2);
-    try {
+    return this.connected(patienceMs * 2, async (client) => {
       const [, { rows }] = await Promise.all([
         begin(client, { ...TRAILS, parameters: [orgIds.join(','), String(patienceMs)] }),
         send(client, { name, text, values: [...values] }),
         send(client, 'commit'),
       ]);
       return rows as Row[];
-    } catch (error) {
-      await rollBack(client);
-      throw error;
-    } finally {
-      clearTimeout(deadline);
-      await runner.release();
-    }
+    });
   }
 
   /** Work on tables that belong to nobody: users, sessions, organisations' slugs. */
@@ -160,21 +143,31 @@ export class Database {
     }
   }
 
-  private async attempt<T>(entry: Entry | null, work: Work<T>, expected?: Expected): Promise<T> {
-    const runner = this.dataSource.createQueryRunner();
-    const client = await connect(runner);
-    const deadline = setTimeout(() => cutOff(client), TRANSACTION_DEADLINE_MS);
-    try {
+  private attempt<T>(entry: Entry | null, work: Work<T>, expected?: Expected): Promise<T> {
+    return this.connected(TRANSACTION_DEADLINE_MS, async (client, tx) => {
       // What does not wait for each other's answers flies together: the beginning, the comparison, and the first statement of the work.
       const entered = begin(client, entry);
-      const held = expected === undefined ? true : holds(runner.manager, expected);
-      const [result, begun, still] = await Promise.allSettled([work(runner.manager, entered), entered, held]);
+      const held = expected === undefined ? true : holds(tx, expected);
+      const [result, begun, still] = await Promise.allSettled([work(tx, entered), entered, held]);
       if (begun.status === 'rejected') throw begun.reason;
       if (still.status === 'rejected') throw still.reason;
       if (!still.value) throw new Outdated();
       if (result.status === 'rejected') throw result.reason;
-      await send(client, 'commit');
+      await Promise.all([lastOf(tx), send(client, 'commit')]);
       return result.value;
+    });
+  }
+
+  /** A connection for one transaction: cut off when it has not ended by the deadline, rolled back when the work throws. */
+  private async connected<T>(
+    deadlineMs: number,
+    work: (client: PoolClient, tx: Transaction) => Promise<T>,
+  ): Promise<T> {
+    const runner = this.dataSource.createQueryRunner();
+    const client = await connect(runner);
+    const deadline = setTimeout(() => cutOff(client), deadlineMs);
+    try {
+      return await work(client, runner.manager);
     } catch (error) {
       await rollBack(client);
       throw error;

@@ -61,6 +61,23 @@ export async function firstRow<Row>(
   return (await rows<Row>(tx, statement, parameters))[0];
 }
 
+const last = new WeakMap<Transaction, Promise<unknown>>();
+
+/**
+ * Lets the commit fly together with a statement that is on its way. If that fails, the database turns the commit into a rollback, and the
+ * transaction fails with the statement's error.
+ */
+export function commitWith(tx: Transaction, statement: Promise<unknown>): void {
+  const all = Promise.all([lastOf(tx), statement]);
+  // It is heard with the commit; there may be none, because something else fails first.
+  all.catch(() => undefined);
+  last.set(tx, all);
+}
+
+export function lastOf(tx: Transaction): Promise<unknown> | undefined {
+  return last.get(tx);
+}
+
 /** The connection of a transaction that has not ended: after its end it may be in somebody else's. */
 async function clientOf({ queryRunner }: Transaction): Promise<PoolClient> {
   const client = (await queryRunner?.connect()) as PoolClient | undefined;

@@ -46,7 +46,7 @@ export class ValuesService {
           ]);
           requireMatch(ifMatch, Number(secret.changed_at_revision));
           requireVersion(body.ifVersion, secret.current_version);
-          const set = await addVersion(
+          const { view, written } = addVersion(
             tx,
             access,
             keys,
@@ -55,9 +55,9 @@ export class ValuesService {
             revision,
             this.config.versionsKept,
           );
-          const resource = { secret: name, version: set.version };
-          await this.audit.record(tx, access.org.id, allowed(access, 'secret.value-set', resource));
-          return new Tagged(set, revision);
+          const record = allowed(access, 'secret.value-set', { secret: name, version: view.version });
+          await Promise.all([written, this.audit.record(tx, access.org.id, record)]);
+          return new Tagged(view, revision);
         };
         return this.database.forOrg(access.org.id, write, basis);
       }),
@@ -122,10 +122,19 @@ export class ValuesService {
         const earlier = await findVersion(tx, access.org.id, secret.id, body.version);
         if (earlier === undefined) throw noSuchVersion();
         const value = keys.open(secret.id, earlier.version, earlier.sealed);
-        const set = await addVersion(tx, access, keys, secret, value, revision, this.config.versionsKept);
-        const resource = { secret: name, version: set.version, from: earlier.version };
-        await this.audit.record(tx, access.org.id, allowed(access, 'secret.rollback', resource));
-        return new Tagged(set, revision);
+        const { view, written } = addVersion(
+          tx,
+          access,
+          keys,
+          secret,
+          value,
+          revision,
+          this.config.versionsKept,
+        );
+        const resource = { secret: name, version: view.version, from: earlier.version };
+        const record = allowed(access, 'secret.rollback', resource);
+        await Promise.all([written, this.audit.record(tx, access.org.id, record)]);
+        return new Tagged(view, revision);
       }),
     );
   }

@@ -23,8 +23,11 @@ const SELECT_VERSION = prepared(
   'select version, sealed from secret_versions where org_id = $1 and secret_id = $2 and version = $3',
 );
 
+/** The next version of a secret, and its rows on their way. */
+export type Added = Readonly<{ view: ValueSetView; written: Promise<unknown> }>;
+
 /** Writes the next version of a locked secret and destroys those that are too old to be kept. Versions are dense: 1, 2, 3 … */
-export async function addVersion(
+export function addVersion(
   tx: OrgTransaction,
   access: AnyAccess,
   keys: EnvironmentKeys,
@@ -32,14 +35,16 @@ export async function addVersion(
   value: Plaintext,
   revision: number,
   kept: number,
-): Promise<ValueSetView> {
+): Added {
   const version = (secret.current_version ?? 0) + 1;
   const at = new Date();
   const { keyId, sealed, fingerprint } = keys.seal(secret.id, version, value);
   const { type, id, name } = actorOf(access.caller);
   const written = [version, keyId, sealed, fingerprint, at, type, id, name, revision, kept];
-  await rows(tx, ADD_VERSION, [access.org.id, secret.id, ...written]);
-  return { name: secret.name, hasValue: true, version, updatedAt: at.toISOString() };
+  return {
+    view: { name: secret.name, hasValue: true, version, updatedAt: at.toISOString() },
+    written: rows(tx, ADD_VERSION, [access.org.id, secret.id, ...written]),
+  };
 }
 
 export type SealedVersion = Readonly<{ version: number; sealed: Buffer }>;

@@ -70,14 +70,15 @@ export class LoginService {
     ]);
     if (seconds !== null) throw lockedOut(seconds);
     if (unchanged === undefined) return null;
-    const { id, view } = await this.sessions.start(tx, user, origin);
-    await this.audit.recordForUser(tx, user.id, {
+    const { id, view, written } = this.sessions.start(tx, user, origin);
+    const recorded = this.audit.recordForUser(tx, user.id, {
       actor: { type: 'user', id: user.id, name: user.username },
       origin,
       action: 'user.login',
       resource: { session: id },
       outcome: 'allowed',
     });
+    await Promise.all([written, recorded]);
     return view;
   }
 

@@ -34,6 +34,9 @@ type FoundSession = Readonly<{
   stale: boolean;
 }>;
 
+/** A new session, and its rows on their way. */
+export type StartedSession = Readonly<{ id: string; view: SessionView; written: Promise<unknown> }>;
+
 /** Sessions of people: started by a login, kept by refreshing, ended by deleting their row, which every request looks at. */
 @Injectable()
 export class Sessions {
@@ -44,15 +47,11 @@ export class Sessions {
   ) {}
 
   /** Begins a session in the transaction of whatever earned it. Sessions of the user that ran out go with it. */
-  async start(
-    tx: UserTransaction,
-    user: UserRow,
-    origin: Origin,
-  ): Promise<{ id: string; view: SessionView }> {
+  start(tx: UserTransaction, user: UserRow, origin: Origin): StartedSession {
     const id = randomUUID();
     const refresh = newRefreshToken();
-    await rows(tx, START, [id, user.id, origin.ip, origin.userAgent, refresh.id, refresh.hash]);
-    return { id, view: this.view(id, user, refresh.text) };
+    const written = rows(tx, START, [id, user.id, origin.ip, origin.userAgent, refresh.id, refresh.hash]);
+    return { id, view: this.view(id, user, refresh.text), written };
   }
 
   /** The next pair of tokens of a session that the transaction has locked. */

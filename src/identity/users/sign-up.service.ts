@@ -81,8 +81,8 @@ export class SignUpService {
     joined: (user: UserRow) => Promise<unknown>,
   ): Promise<SessionView> {
     const user = await insertUser(tx, newcomer);
-    const session = await this.sessions.start(tx, user, origin);
-    await joined(user);
+    const session = this.sessions.start(tx, user, origin);
+    await Promise.all([session.written, joined(user)]);
     await this.audit.recordForUser(tx, user.id, {
       actor: { type: 'user', id: user.id, name: user.username },
       origin,

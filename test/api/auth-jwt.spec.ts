@@ -19,7 +19,7 @@ describe('session tokens', () => {
   beforeAll(async () => {
     app = await TestApp.start({ config: { publicUrl: ISSUER } });
     person = await app.world.user('maria');
-    key = app.app.get(AccessTokens, { strict: false }).key;
+    key = app.app.get(AccessTokens, { strict: false }).key.export();
     const [head = '', body = ''] = person.token.split('.');
     header = decoded(head);
     claims = decoded(body);

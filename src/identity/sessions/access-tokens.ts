@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createSecretKey, randomUUID, type KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import type { Config } from '../../config/config.js';
@@ -22,13 +22,14 @@ export type AccessClaims = Readonly<{ userId: string; sessionId: string; until: 
 /** A session's access tokens: JWTs (RFC 7519, typed as RFC 9068 says) under a key that every node of this database derives. */
 @Injectable()
 export class AccessTokens {
-  readonly key: Buffer;
+  /** As a key object: bytes the library would first try to read as a private key, for milliseconds. */
+  readonly key: KeyObject;
   readonly verification: Readonly<{ algorithms: [typeof ALGORITHM]; audience: string; issuer?: string }>;
   private readonly jwt: JwtService;
   private readonly issuer: string;
 
   constructor(keys: ServiceKeys, @Inject(CONFIG) config: Config) {
-    this.key = keys.derive('session-signing');
+    this.key = createSecretKey(keys.derive('session-signing'));
     this.issuer = config.publicUrl ?? httpUrl(config.listen);
     this.jwt = new JwtService({ secret: this.key });
     // Without a public URL the issuer is wherever the node happened to listen: another node, or this one after a restart, may differ.

@@ -25,7 +25,8 @@ export class SessionStrategy extends PassportStrategy(Strategy) {
         token: string,
         done: (problem: Error | null, key?: Buffer) => void,
       ) => {
-        if (hasOurHeader(token)) done(null, tokens.key);
+        // Passport's types know bytes only; the library below takes a key object as it is.
+        if (hasOurHeader(token)) done(null, tokens.key as unknown as Buffer);
         else done(new Unauthorized('the header is not that of a session token'));
       },
       ...tokens.verification,

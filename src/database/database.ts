@@ -18,6 +18,7 @@ import {
 
 /** A transaction that has not ended by then is cut off, whatever the server or the network does. */
 export const TRANSACTION_DEADLINE_MS = 8_000;
+const SILENCE_MS = 3_000;
 const ATTEMPTS = 3;
 
 /** Of the pool, which has 20: two that are held up leave enough to everybody else. */
@@ -193,9 +194,10 @@ const TENANT_BY_SLUG = prepared(
    from org_slugs join stamps on subject = org_id where slug = $1`,
 );
 
-const TRAILS = prepared(
-  `select set_config('coffer.org_ids', $1, true) as id, set_config('statement_timeout', $2, true), set_config('lock_timeout', $2, true)`,
-);
+// Flushes differ in size alone: a plan that is made anew for each of them costs more than it can be better.
+const TRAILS = prepared(`
+  select set_config('coffer.org_ids', $1, true) as id, set_config('statement_timeout', $2, true),
+    set_config('lock_timeout', $2, true), set_config('plan_cache_mode', 'force_generic_plan', true)`);
 
 /** Makes `promise` fail after `ms` and destroys the transaction's connection, so that nothing of it can be committed later. */
 export async function orCutOff<T>(
@@ -238,16 +240,21 @@ function cutOff(client: PoolClient): void {
   connection.stream.destroy();
 }
 
-/** Both statements fly together: the connections are in pipeline mode. */
+/** Both statements fly together: the connections are in pipeline mode. They wait for nobody, so a server that is silent then hangs. */
 async function begin(client: PoolClient, entry: Entry | null): Promise<Entered> {
-  const begun = send(client, 'begin');
-  if (entry === null) {
-    await begun;
-    return [];
+  const silent = setTimeout(() => cutOff(client), SILENCE_MS);
+  try {
+    const begun = send(client, 'begin');
+    if (entry === null) {
+      await begun;
+      return [];
+    }
+    const { name, text, parameters } = entry;
+    const [, { rows }] = await Promise.all([begun, send(client, { name, text, values: [...parameters] })]);
+    return rows as Entered;
+  } finally {
+    clearTimeout(silent);
   }
-  const { name, text, parameters } = entry;
-  const [, { rows }] = await Promise.all([begun, send(client, { name, text, values: [...parameters] })]);
-  return rows as Entered;
 }
 
 async function rollBack(client: PoolClient): Promise<void> {

@@ -275,7 +275,7 @@ describe('the GitHub Action', () => {
   it('says when nobody listens', async () => {
     const result = await run({ server: 'http://127.0.0.1:1' });
     expectFailure(result, /The exchange cannot be reached at http:\/\/127.0.0.1:1/);
-  }, 30_000);
+  });
 
   it('describes every input and output that it has, and uses no input inside of its script', async () => {
     const action = parse(await readFile(join(ROOT, 'action.yml'), 'utf8'));

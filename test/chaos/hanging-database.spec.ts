@@ -71,5 +71,5 @@ describe('a database that hangs', () => {
     while ((await as(pipeline).get(VALUE)).status !== 200) await pause(100);
     expect(Date.now() - back).toBeLessThan(10_000);
     expect(service.child.exitCode).toBeNull();
-  }, 60_000);
+  });
 });

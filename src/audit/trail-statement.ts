@@ -1,7 +1,7 @@
 import { after } from '../access/paging.js';
 import { InvalidRequest } from '../errors/errors.js';
 import { EVENT_COLUMNS } from './audit-event.view.js';
-import { TABLES } from './event-rows.js';
+import { TABLES } from './event-statements.js';
 import type { Chain } from './hash-chain.js';
 import type { TrailQuery } from './trail.requests.js';
 

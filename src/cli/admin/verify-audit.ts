@@ -1,5 +1,5 @@
 import { EVENT_COLUMNS, EventView, type EventRow } from '../../audit/audit-event.view.js';
-import { TABLES } from '../../audit/event-rows.js';
+import { TABLES } from '../../audit/event-statements.js';
 import { genesis, type Chain, type Head } from '../../audit/hash-chain.js';
 import { firstRow, rows, type Transaction } from '../../database/transaction.js';
 import { tenantsOf } from '../../database/every-row.js';

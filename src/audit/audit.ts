@@ -95,7 +95,7 @@ export class Audit {
   }
 }
 
-/** What takes longer is cut off with its whole transaction. */
+/** What takes longer is cut off with its transaction. Its commit may be on the way already: then both are there, or neither. */
 async function inTime<T>(tx: Transaction, step: Promise<T>): Promise<T> {
   const failure = (): Error => new Unavailable('audit', 'the record was not written in time');
   try {

@@ -19,7 +19,7 @@ export function canonical(data: unknown): string {
 export function canonicalObject(data: object, written: ReadonlyMap<string, string> = NOTHING): string {
   const members = data as Readonly<Record<string, unknown>>;
   // Without a comparison of its own, sort() goes by code unit.
-  const keys = [...Object.keys(data), ...written.keys()].sort();
+  const keys = [...new Set([...Object.keys(data), ...written.keys()])].sort();
   let all = '';
   for (const key of keys) {
     const member = written.get(key) ?? (members[key] === undefined ? undefined : canonical(members[key]));

@@ -8,6 +8,7 @@ import { compareStamps, Outdated, type Expected } from './stamps.js';
 import {
   lastOf,
   prepared,
+  rows,
   send,
   type OrgTransaction,
   type Prepared,
@@ -113,12 +114,12 @@ export class Database {
     { name, text, values }: Statement,
   ): Promise<Row[]> {
     return this.connected(patienceMs * 2, async (client) => {
-      const [, { rows }] = await Promise.all([
+      const [, added] = await Promise.all([
         begin(client, { ...TRAILS, parameters: [orgIds.join(','), String(patienceMs)] }),
         send(client, { name, text, values: [...values] }),
         send(client, 'commit'),
       ]);
-      return rows as Row[];
+      return added.rows as Row[];
     });
   }
 
@@ -153,8 +154,13 @@ export class Database {
       if (begun.status === 'rejected') throw begun.reason;
       if (still.status === 'rejected') throw still.reason;
       if (!still.value) throw new Outdated();
-      if (result.status === 'rejected') throw result.reason;
-      await Promise.all([lastOf(tx), send(client, 'commit')]);
+      if (result.status === 'rejected') {
+        // Whatever came after a statement that failed has failed as well, and says less.
+        await lastOf(tx);
+        throw result.reason;
+      }
+      // On the way of every statement, so that it leaves after all of them.
+      await Promise.all([lastOf(tx), rows(tx, 'commit')]);
       return result.value;
     });
   }
@@ -199,7 +205,7 @@ const TRAILS = prepared(`
   select set_config('coffer.org_ids', $1, true) as id, set_config('statement_timeout', $2, true),
     set_config('lock_timeout', $2, true), set_config('plan_cache_mode', 'force_generic_plan', true)`);
 
-/** Makes `promise` fail after `ms` and destroys the transaction's connection, so that nothing of it can be committed later. */
+/** Makes `promise` fail after `ms` and destroys the transaction's connection, so that nothing is sent on it any more. */
 export async function orCutOff<T>(
   tx: Transaction,
   ms: number,
@@ -242,7 +248,13 @@ function cutOff(client: PoolClient): void {
 
 /** Both statements fly together: the connections are in pipeline mode. They wait for nobody, so a server that is silent then hangs. */
 async function begin(client: PoolClient, entry: Entry | null): Promise<Entered> {
-  const silent = setTimeout(() => cutOff(client), SILENCE_MS);
+  let isAnswered = false;
+  const silent = setTimeout(() => {
+    // If it was this process that stood still, the answer is there and will be read first.
+    setImmediate(() => {
+      if (!isAnswered) cutOff(client);
+    });
+  }, SILENCE_MS);
   try {
     const begun = send(client, 'begin');
     if (entry === null) {
@@ -250,9 +262,10 @@ async function begin(client: PoolClient, entry: Entry | null): Promise<Entered> 
       return [];
     }
     const { name, text, parameters } = entry;
-    const [, { rows }] = await Promise.all([begun, send(client, { name, text, values: [...parameters] })]);
-    return rows as Entered;
+    const [, found] = await Promise.all([begun, send(client, { name, text, values: [...parameters] })]);
+    return found.rows as Entered;
   } finally {
+    isAnswered = true;
     clearTimeout(silent);
   }
 }

@@ -66,6 +66,7 @@ export class PrimaryClient extends Client {
       await super.connect();
       if (host !== null) this.primary.follow(this, host);
       await requireTarget(this, target);
+      if (host !== null && !this.primary.isPresent(host)) throw new Error('another host has taken over');
     } catch (error) {
       if (host !== null) this.primary.doubt(host);
       // Whoever connects in vain does not end what they never had.

@@ -50,6 +50,11 @@ export class Primary {
     });
   }
 
+  /** Whether no other host has taken over meanwhile. */
+  isPresent(host: DatabaseHost): boolean {
+    return this.present === null || this.present === host;
+  }
+
   /** Something went wrong with this host. */
   doubt(host: DatabaseHost): void {
     if (host !== this.present) return;

@@ -65,7 +65,7 @@ const last = new WeakMap<Transaction, Promise<unknown>>();
 
 /**
  * Lets the commit fly together with a statement that is on its way. If that fails, the database turns the commit into a rollback, and the
- * transaction fails with the statement's error.
+ * transaction fails with the statement's error. Whoever rolls back to a savepoint before it waits for `lastOf` first.
  */
 export function commitWith(tx: Transaction, statement: Promise<unknown>): void {
   const all = Promise.all([lastOf(tx), statement]);

@@ -104,7 +104,10 @@ export class RateLimited extends CofferError {
   }
 }
 
-/** 503: a part that the answer depends on cannot be reached. Nothing was changed and no value left. */
+/**
+ * 503: a part that the answer depends on cannot be reached. No value left. Nothing was changed, unless the answer of a commit was lost: then
+ * the change is there with its record, or neither is.
+ */
 export class Unavailable extends CofferError {
   constructor(part: 'database' | 'audit' | 'keys', cause?: unknown) {
     super('unavailable', `The ${part === 'keys' ? 'key provider' : part} cannot be reached at the moment.`, {

@@ -10,8 +10,8 @@ import type { EnvironmentKeys } from './environment-keys.js';
 
 /**
  * Many secrets of an environment in one change: read with one statement, thought through in memory while the environment is locked, and
- * written with one statement for each table, however many there are. Everybody else who writes to the environment waits meanwhile, so what
- * does not need each other's answers flies together.
+ * written with one statement for each table, however many there are. Other changes of the environment wait meanwhile, so what does not need each
+ * other's answers flies together.
  */
 
 /** A secret as it is going to be. `values` are its new versions, the oldest first; the last of them is number `version`. */
@@ -171,7 +171,7 @@ const INSERT_VERSIONS = prepared(`
     secret_id, version, data_key_id, sealed, fingerprint)
   select $1, $2, $3, $4, $5, v.* from unnest($6::uuid[], $7::integer[], $8::uuid[], $9::bytea[], $10::bytea[]) as v`);
 
-function insertVersions(
+async function insertVersions(
   tx: OrgTransaction,
   access: AnyAccess,
   keys: EnvironmentKeys,
@@ -199,12 +199,15 @@ function insertVersions(
   ]);
 }
 
-// One secret after the other, and then by their places: otherwise the planner may look through all versions of the organisation.
+// First which they are, one secret after the other: otherwise the planner may look through all versions of the organisation. And by their
+// keys: whoever seals a version anew meanwhile does not save it.
 const DESTROY_VERSIONS = prepared(`
-  delete from secret_versions where org_id = $1 and ctid = any (array(
-    select old.place from unnest($2::uuid[], $3::integer[]) as d (id, oldest) cross join lateral (
-      select v.ctid as place from secret_versions v
-      where v.org_id = $1 and v.secret_id = d.id and v.version <= d.oldest offset 0) as old))`);
+  delete from secret_versions v using (
+    select d.id, old.version from unnest($2::uuid[], $3::integer[]) as d (id, oldest) cross join lateral (
+      select o.version from secret_versions o
+      where o.org_id = $1 and o.secret_id = d.id and o.version <= d.oldest offset 0) as old
+    offset 0) as outgrown
+  where v.org_id = $1 and v.secret_id = outgrown.id and v.version = outgrown.version`);
 
 function destroyVersions(
   tx: OrgTransaction,

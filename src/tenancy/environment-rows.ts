@@ -2,7 +2,7 @@ import type { EnvironmentKeyOwner } from '../crypto/keyring.js';
 import type { NewDataKey } from '../crypto/data-key.js';
 import { breaksForeignKey, breaksUnique } from '../database/postgres-errors.js';
 import { firstRow, rows, type OrgTransaction } from '../database/transaction.js';
-import { AlreadyExists, NotFound, Unexpected } from '../errors/errors.js';
+import { AlreadyExists, NotFound } from '../errors/errors.js';
 import type { EnvironmentRow } from './tenancy.views.js';
 
 /** Statements about environments and data keys that both projects and environments need. */
@@ -17,25 +17,29 @@ export async function insertEnvironment(
   name: string,
   key: NewDataKey,
 ): Promise<EnvironmentRow> {
-  let row: EnvironmentRow | undefined;
+  const row = { name, revision: '0', created_at: new Date() };
   try {
-    row = await firstRow<EnvironmentRow>(
+    await rows(
       tx,
-      `insert into environments (org_id, id, project_id, name, created_at, revision)
-       values ($1, $2, $3, $4, $5, coalesce((
-         select f.revision + 1 from former_environments f join projects p on p.org_id = f.org_id and p.slug = f.project
-         where f.org_id = $1 and p.id = $3 and f.name = $4), 0))
-       returning name, revision, created_at`,
-      [owner.orgId, owner.environmentId, owner.projectId, name, new Date()],
+      'insert into environments (org_id, id, project_id, name, created_at) values ($1, $2, $3, $4, $5)',
+      [owner.orgId, owner.environmentId, owner.projectId, name, row.created_at],
     );
   } catch (error) {
     if (breaksUnique(error, 'environments_name_key')) throw new AlreadyExists('An environment of this name');
     if (breaksForeignKey(error)) throw new NotFound();
     throw error;
   }
-  if (row === undefined) throw new Unexpected('an insert returned nothing');
+  // A statement of its own: the one before it may have waited for whoever deleted the old one.
+  const goneOn = await firstRow<{ revision: string }>(
+    tx,
+    `update environments e set revision = f.revision + 1
+     from former_environments f join projects p on p.org_id = f.org_id and p.slug = f.project
+     where e.org_id = $1 and e.id = $2 and f.org_id = $1 and p.id = e.project_id and f.name = e.name
+     returning e.revision`,
+    [owner.orgId, owner.environmentId],
+  );
   await insertDataKey(tx, owner, key);
-  return row;
+  return { ...row, revision: goneOn?.revision ?? row.revision };
 }
 
 export async function insertDataKey(

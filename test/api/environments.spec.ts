@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { TestApp } from '../support/app.js';
 import { nextOf } from '../support/pages.js';
 import type { Person } from '../support/world.js';
@@ -244,6 +245,29 @@ describe('environments', () => {
       const { body } = await values('new', String(headers['etag']));
       expect(body.values).toEqual({ KEY: 'new' });
       await app.as(olivia).delete('/orgs/acme/projects/anew?force=true').expect(204);
+    });
+
+    it('goes on with the revisions also when it is made while the old one is being deleted', async () => {
+      const environment = await app.world.environment('acme/race/prod', olivia);
+      await environment.secret('KEY', 'old');
+      // Whoever deletes it is stopped before the commit: at the trail, which somebody holds.
+      await app.sql.query('begin');
+      await app.sql.query(
+        `select 1 from org_chain_heads where org_id = (select org_id from org_slugs where slug = 'acme') for update`,
+      );
+      const deleted = app
+        .as(olivia)
+        .delete('/acme/race/environments/prod?force=true')
+        .then(({ status }) => status);
+      await pause(300);
+      const made = app
+        .as(olivia)
+        .post('/acme/race/environments', { name: 'prod' })
+        .then(({ body }) => body);
+      await pause(300);
+      await app.sql.query('rollback');
+      expect(await deleted).toBe(204);
+      expect(await made).toMatchObject({ name: 'prod', revision: 3 });
     });
 
     it('409: the default one stays, unless force says otherwise; it can be made again', async () => {

@@ -39,6 +39,7 @@ describe('when an audit record cannot be written', () => {
       asOwner.put(`${A}/value`, { value: 'second' }),
       // A refusal that cannot be recorded is not told either.
       asOwner.get(`${A}/value`),
+      asOwner.get('/orgs/acme/audit/export'),
     ])) {
       expect([answer.status, answer.body.code]).toEqual([503, 'unavailable']);
       expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
@@ -57,6 +58,23 @@ describe('when an audit record cannot be written', () => {
     await expectClosed();
     await app.sql.query('grant insert on org_events to coffer_app');
     await expectRecovered();
+  });
+
+  it('because the table of people refuses: nobody learns whose account there is, and no failure is counted', async () => {
+    const guess = async (login: string): Promise<unknown[]> => {
+      const { status, body } = await app
+        .as(null)
+        .post('/auth/login', { login, password: 'not the password' });
+      return [status, body.code];
+    };
+    await app.sql.query('revoke insert on user_events from coffer_app');
+    for (let time = 0; time < 6; time += 1) {
+      expect(await guess('olivia')).toEqual([503, 'unavailable']);
+      expect(await guess('nobody-of-that-name')).toEqual([503, 'unavailable']);
+    }
+    await app.sql.query('grant insert on user_events to coffer_app');
+    expect(await guess('olivia')).toEqual([401, 'unauthorized']);
+    expect(await guess('nobody-of-that-name')).toEqual([401, 'unauthorized']);
   });
 
   it('because the chain is held by somebody: within two seconds, and other organisations are not held up', async () => {

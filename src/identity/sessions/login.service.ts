@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Actor, Origin } from '../../access/caller.js';
 import { Audit } from '../../audit/audit.js';
 import { Database } from '../../database/database.js';
-import { firstRow, prepared, rows, type UserTransaction } from '../../database/transaction.js';
+import { firstRow, lastOf, prepared, rows, type UserTransaction } from '../../database/transaction.js';
 import { CofferError } from '../../errors/errors.js';
 import { Accounts, type Account } from '../users/accounts.js';
 import { Passwords } from '../users/passwords.js';
@@ -98,6 +98,8 @@ export class LoginService {
       resource: counted.locked ? { locked: true } : {},
       outcome: 'denied',
     });
+    // The same wait for both: only what is on record may be taken back.
+    await lastOf(tx);
     await rows(tx, user === null ? 'rollback to savepoint before_record' : 'release savepoint before_record');
     return null;
   }

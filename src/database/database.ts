@@ -15,6 +15,7 @@ import {
   type Statement,
   type Transaction,
   type UserTransaction,
+  type WriterTransaction,
 } from './transaction.js';
 
 /** A transaction that has not ended by then is cut off, whatever the server or the network does. */
@@ -25,6 +26,8 @@ const ATTEMPTS = 3;
 /** Of the pool, which has 20: two that are held up leave enough to everybody else. */
 const CONNECTIONS_OF_ONE = 8;
 const SHARE_PATIENCE_MS = 2_000;
+/** One writes while the next one comes to the lock: more than that would only wait for it. */
+const WRITERS_OF_AN_ENVIRONMENT = 2;
 
 /**
  * The one door to PostgreSQL. Every piece of work says whose rows it may touch: those of one organisation, of one user, or the shared
@@ -34,6 +37,7 @@ const SHARE_PATIENCE_MS = 2_000;
 @Injectable()
 export class Database {
   private readonly shares = new Shares(CONNECTIONS_OF_ONE, SHARE_PATIENCE_MS);
+  private readonly writers = new Shares(WRITERS_OF_AN_ENVIRONMENT, SHARE_PATIENCE_MS);
 
   constructor(private readonly dataSource: DataSource) {}
 
@@ -48,6 +52,21 @@ export class Database {
         (tx) => work(tx as OrgTransaction),
         expected,
       ),
+    );
+  }
+
+  /**
+   * The same for a change of an environment's secrets. They are made one after another, and whoever waits for the lock in the database has a
+   * connection and keeps the garbage of those before from being cleared away: so most of them wait here.
+   */
+  forWriter<T>(
+    orgId: string,
+    environmentId: string,
+    work: (tx: WriterTransaction) => Promise<T>,
+    expected?: Expected,
+  ): Promise<T> {
+    return this.writers.with(environmentId, () =>
+      this.forOrg(orgId, (tx) => work(tx as WriterTransaction), expected),
     );
   }
 

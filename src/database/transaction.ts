@@ -5,6 +5,7 @@ import type { EntityManager } from 'typeorm';
 import { Unexpected } from '../errors/errors.js';
 
 declare const tenant: unique symbol;
+declare const writer: unique symbol;
 
 /**
  * A transaction's `EntityManager` is the repository. The brand says whose rows it can see: a function that needs an organisation's
@@ -12,6 +13,8 @@ declare const tenant: unique symbol;
  */
 export type Transaction = EntityManager;
 export type OrgTransaction = EntityManager & { readonly [tenant]: 'org' };
+/** One that may write to an environment's secrets: it has waited for its turn among the writers of that environment. */
+export type WriterTransaction = OrgTransaction & { readonly [writer]: true };
 export type UserTransaction = EntityManager & { readonly [tenant]: 'user' };
 
 /**

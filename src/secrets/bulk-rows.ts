@@ -3,7 +3,13 @@ import type { AnyAccess } from '../access/access.js';
 import { actorOf } from '../access/caller.js';
 import type { Plaintext } from '../crypto/plaintext.js';
 import { arrayLiteral } from '../database/array-literal.js';
-import { firstRow, prepared, rows, type OrgTransaction } from '../database/transaction.js';
+import {
+  firstRow,
+  prepared,
+  rows,
+  type OrgTransaction,
+  type WriterTransaction,
+} from '../database/transaction.js';
 import { NotFound, PreconditionFailed } from '../errors/errors.js';
 import { environmentForm } from '../formats/names.js';
 import type { EnvironmentKeys } from './environment-keys.js';
@@ -41,7 +47,7 @@ const LOCK_REVISION = prepared(
 );
 
 /** Keeps other writers of the environment out until the commit. Returns its revision. */
-export async function lockRevision(tx: OrgTransaction, access: AnyAccess): Promise<number> {
+export async function lockRevision(tx: WriterTransaction, access: AnyAccess): Promise<number> {
   const row = await firstRow<{ revision: string }>(tx, LOCK_REVISION, [access.org.id, access.environment.id]);
   if (row === undefined) throw new NotFound();
   return Number(row.revision);

@@ -35,7 +35,7 @@ export class ChangesService {
     const repeatable = key === undefined ? null : this.idempotency.repeatable(access, key, request);
 
     return this.keyring.with(access, (keys) =>
-      this.database.forOrg(access.org.id, async (tx) => {
+      this.database.forWriter(access.org.id, access.environment.id, async (tx) => {
         const names = request.changes.map(({ name }) => name);
         const [before, live] = await Promise.all([lockRevision(tx, access), draftsOf(tx, access, names)]);
         const earlier = repeatable === null ? null : await this.idempotency.answerTo(tx, access, repeatable);

@@ -62,7 +62,7 @@ export class PromoteService {
     sourceKeys: EnvironmentKeys,
     keys: EnvironmentKeys,
   ): Promise<PromotedView> {
-    return this.database.forOrg(access.org.id, async (tx) => {
+    return this.database.forWriter(access.org.id, access.environment.id, async (tx) => {
       const before = await lockRevision(tx, access);
       requireRevision(body.ifRevision, before);
       const given = await readSource(tx, access, source, body.names);

@@ -1,5 +1,5 @@
 import type { AnyAccess } from '../access/access.js';
-import { firstRow, prepared, type OrgTransaction } from '../database/transaction.js';
+import { firstRow, prepared, type OrgTransaction, type WriterTransaction } from '../database/transaction.js';
 import { NotFound } from '../errors/errors.js';
 import { SECRET_NAME } from '../formats/names.js';
 import { SECRET_COLUMNS, type SecretRow } from './secret.view.js';
@@ -23,7 +23,7 @@ const SELECT_LIVE = prepared(
 const LOCK_LIVE = prepared(`${SELECT_LIVE.text} for update`);
 
 /** Counts one change of the environment and keeps other writers of it out until the commit. Returns the new revision. */
-export async function bumpRevision(tx: OrgTransaction, access: AnyAccess): Promise<number> {
+export async function bumpRevision(tx: WriterTransaction, access: AnyAccess): Promise<number> {
   const ids = [access.org.id, access.environment.id];
   const row = await firstRow<{ revision: string }>(tx, BUMP_REVISION, ids);
   if (row === undefined) throw new NotFound();

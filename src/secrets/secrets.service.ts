@@ -64,7 +64,7 @@ export class SecretsService {
   }
 
   declare(access: Access<'secrets:write'>, body: SecretBody): Promise<Tagged<SecretView>> {
-    return this.database.forOrg(access.org.id, async (tx) => {
+    return this.database.forWriter(access.org.id, access.environment.id, async (tx) => {
       const revision = await bumpRevision(tx, access);
       const secret = await insertSecret(tx, access, body, revision);
       await this.audit.record(tx, access.org.id, allowed(access, 'secret.declare', { secret: body.name }));
@@ -91,7 +91,7 @@ export class SecretsService {
         { field: 'name', error: 'must be the name in the path: secrets are not renamed' },
       ]);
     }
-    return this.database.forOrg(access.org.id, async (tx) => {
+    return this.database.forWriter(access.org.id, access.environment.id, async (tx) => {
       const revision = await bumpRevision(tx, access);
       const { id } = await this.lockMatching(tx, access, name, ifMatch);
       const secret = await updated(tx, access, id, revision, 'description = $4', body.description ?? null);
@@ -101,7 +101,7 @@ export class SecretsService {
   }
 
   delete(access: Access<'secrets:write'>, name: string, ifMatch: string | undefined): Promise<DeletedView> {
-    return this.database.forOrg(access.org.id, async (tx) => {
+    return this.database.forWriter(access.org.id, access.environment.id, async (tx) => {
       const revision = await bumpRevision(tx, access);
       const { id } = await this.lockMatching(tx, access, name, ifMatch);
       await updated(tx, access, id, revision, 'deleted_at = $4', new Date());
@@ -117,7 +117,7 @@ export class SecretsService {
     ifMatch: string | undefined,
   ): Promise<Tagged<SecretView>> {
     if (!SECRET_NAME.test(name)) throw noSuchSecret();
-    return this.database.forOrg(access.org.id, async (tx) => {
+    return this.database.forWriter(access.org.id, access.environment.id, async (tx) => {
       const revision = await bumpRevision(tx, access);
       const deleted = await this.lockDeleted(tx, access, name);
       requireMatch(ifMatch, Number(deleted.changed_at_revision));

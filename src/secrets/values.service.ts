@@ -9,7 +9,7 @@ import { Ledger } from '../audit/ledger.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/token.js';
 import { Database } from '../database/database.js';
-import { rows, type OrgTransaction } from '../database/transaction.js';
+import { rows, type WriterTransaction } from '../database/transaction.js';
 import { EnvironmentKeyring } from './environment-keys.js';
 import { requireMatch, requireVersion } from './preconditions.js';
 import { ReadMemory, type ReadState } from './read-memory.js';
@@ -38,7 +38,7 @@ export class ValuesService {
   ): Promise<Tagged<ValueSetView>> {
     return this.ledger.change(claim, (access, basis) =>
       this.keyring.with(access, (keys) => {
-        const write = async (tx: OrgTransaction): Promise<Tagged<ValueSetView>> => {
+        const write = async (tx: WriterTransaction): Promise<Tagged<ValueSetView>> => {
           // The environment before the secret: locks are taken in one order. Both statements fly together.
           const [revision, secret] = await Promise.all([
             bumpRevision(tx, access),
@@ -59,7 +59,7 @@ export class ValuesService {
           await Promise.all([written, this.audit.record(tx, access.org.id, record)]);
           return new Tagged(view, revision);
         };
-        return this.database.forOrg(access.org.id, write, basis);
+        return this.database.forWriter(access.org.id, access.environment.id, write, basis);
       }),
     );
   }
@@ -115,7 +115,7 @@ export class ValuesService {
     ifMatch: string | undefined,
   ): Promise<Tagged<ValueSetView>> {
     return this.keyring.with(access, (keys) =>
-      this.database.forOrg(access.org.id, async (tx) => {
+      this.database.forWriter(access.org.id, access.environment.id, async (tx) => {
         const revision = await bumpRevision(tx, access);
         const secret = await findLive(tx, access, name, 'for update');
         requireMatch(ifMatch, Number(secret.changed_at_revision));

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
 import { TestApp } from '../support/app.js';
 import type { Client } from '../support/client.js';
 import type { Environment, Person } from '../support/world.js';
@@ -28,6 +30,17 @@ describe('values', () => {
   afterAll(() => app.close());
 
   const set = (name: string, body: object) => asOwner.put(`${env.secretPath(name)}/value`, body);
+  /** How many connections wait for a lock. */
+  const locked = async (): Promise<number> => {
+    const found = await app.sql.query<{ waiting: number }>(
+      `select count(*)::integer as waiting from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return found.rows[0]?.waiting ?? 0;
+  };
+  const untilLocked = async (many: number): Promise<void> => {
+    while ((await locked()) < many) await pause(10);
+  };
   const get = (name: string, query = '') => asPipeline.get(`${env.secretPath(name)}/value${query}`);
 
   describe('PUT …/value', () => {
@@ -76,6 +89,24 @@ describe('values', () => {
       const answer = await set('A', body).expect(400);
       expect(answer.body.code).toBe('invalid_request');
       expect(answer.text).not.toContain('canary');
+    });
+
+    it('200: of many at once two wait in the database, the others before it, and none is lost', async () => {
+      await env.secret('A');
+      const holder = new pg.Client({ connectionString: app.databaseUrl });
+      await holder.connect();
+      await holder.query('begin');
+      await holder.query('select 1 from environments where name = $1 for update', [`v${String(counter)}`]);
+      const sets = Array.from({ length: 10 }, () =>
+        set('A', { value: 'x' }).then(({ body }) => body.version as number),
+      );
+      await untilLocked(2);
+      await pause(200);
+      expect(await locked()).toBe(2);
+      await holder.query('rollback');
+      await holder.end();
+      const versions = await Promise.all(sets);
+      expect(versions.sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     });
 
     it('404: never declares what is missing', async () => {

@@ -134,8 +134,10 @@ export class Sessions {
   }
 }
 
+// What ran out began long ago: that is said for the index.
 const START = prepared(`
-  with over as (delete from sessions where user_id = $2 and expires_at <= now()),
+  with over as (
+      delete from sessions where user_id = $2 and expires_at <= now() and created_at <= now() - ${SESSION_LIFE}),
     session as (
       insert into sessions (id, user_id, created_at, last_used_at, expires_at, ip, user_agent)
       values ($1, $2, now(), now(), now() + ${SESSION_LIFE}, $3, $4))

@@ -1,4 +1,5 @@
 import { jest } from '@jest/globals';
+import pg from 'pg';
 import type { Client } from '../support/client.js';
 import type { ServiceProcess } from '../support/service-process.js';
 import type { Person } from '../support/world.js';
@@ -187,10 +188,14 @@ describe('coffer admin rotate-data-keys and rotate-root-key, beside a service th
   });
 
   /** Starts a rotation that somebody holds up at these rows, and kills it when everything else of its stage is done. */
-  async function killedWhile(rows: string, isDone: () => Promise<boolean>): Promise<void> {
+  async function killedWhile(
+    rows: string,
+    isDone: () => Promise<boolean>,
+    more: readonly string[] = [],
+  ): Promise<void> {
     await site.sql.query('begin');
     await site.sql.query(`${rows} for no key update`);
-    const child = site.coffer.start(['admin', 'rotate-data-keys']);
+    const child = site.coffer.start(['admin', 'rotate-data-keys', ...more]);
     const ended = site.coffer.output(child);
     await until('the rotation comes so far', isDone);
     child.kill('SIGKILL');
@@ -225,6 +230,41 @@ describe('coffer admin rotate-data-keys and rotate-root-key, beside a service th
     expect(JSON.parse(stdout)).toMatchObject({ resumed: true, renewed: 0, destroyed: left });
     expect((await keys()).map(({ id }) => id).sort()).toEqual(half.sort());
     await readAll(site.as(pipeline));
+  });
+
+  /** Whose connections wait for a lock. */
+  const waiting = async (): Promise<number> => {
+    const { rows } = await site.sql.query(
+      `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return rows.length;
+  };
+
+  it('waits for a writer before it holds a row that the writer needs', async () => {
+    const only = ['--env', 'acme/web/empty'];
+    const versions = `select 1 from secret_versions v join secrets s on s.id = v.secret_id where s.name = 'FULL'`;
+    const owner = site.as(olivia);
+    const secrets = '/acme/web/envs/empty/secrets';
+    await owner.post(secrets, { kind: 'Secret', name: 'FULL' }).expect(201);
+    for (let version = 1; version <= VERSIONS_KEPT; version += 1)
+      await owner.put(`${secrets}/FULL/value`, { value: String(version) }).expect(200);
+    await killedWhile(versions, async () => (await retired()) === 1, only);
+
+    const { rows } = await site.sql.query<{ id: string }>(`select id from environments where name = 'empty'`);
+    const holder = new pg.Client({ connectionString: site.settings.COFFER_DATABASE_URL });
+    await holder.connect();
+    await holder.query('begin');
+    await holder.query('select 1 from stamps where subject = $1 for update', [rows[0]?.id]);
+    const set = owner.put(`${secrets}/FULL/value`, { value: 'next' }).then(({ status }) => status);
+    await until('the writer waits', async () => (await waiting()) === 1);
+    const rotation = site.admin(['rotate-data-keys', ...only, '--json']);
+    await until('the rotation waits', async () => (await waiting()) === 2);
+    await site.sql.query(`${versions} for update of v nowait`);
+    await holder.query('rollback');
+    await holder.end();
+    expect(await set).toBe(200);
+    const { stdout } = await rotation;
+    expect(JSON.parse(stdout)).toMatchObject({ resumed: true, renewed: 0, destroyed: 1 });
   });
 
   it('rotates the root key while the service knows both, killed again and again, and leaves nothing under the old one', async () => {

@@ -90,7 +90,9 @@ async function finish(
   let resealed = 0;
   for (let batch = AT_ONCE; batch === AT_ONCE; resealed += batch) {
     batch = await keyring.with(owner, (keys) =>
-      database.forOrg(owner.orgId, (tx) => resealSome(tx, owner, keys, 'skip locked')),
+      database.forOrg(owner.orgId, async (tx) =>
+        (await lock(tx, owner)) ? resealSome(tx, owner, keys, 'skip locked') : 0,
+      ),
     );
     tell(batch);
   }
@@ -151,7 +153,7 @@ async function resealSome(
   return found.length;
 }
 
-/** The lock that every writer of the environment takes first. False when it was deleted. */
+/** The lock that every writer of the environment takes first, so that none waits for another in a circle. False when it was deleted. */
 async function lock(tx: OrgTransaction, { orgId, environmentId }: Owner): Promise<boolean> {
   const row = await firstRow(
     tx,

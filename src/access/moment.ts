@@ -2,7 +2,7 @@ import { TextRule } from './text-rules.js';
 
 // No zone is further from UTC than 15:59; PostgreSQL takes no more.
 const RFC_3339 =
-  /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.\d{1,9})?(?:[Zz]|[+-](?:0\d|1[0-5]):[0-5]\d)$/;
+  /^(\d{4})-(\d{2})-(\d{2})[Tt]([01]\d|2[0-3]):(\d{2}):(\d{2})(?:\.\d{1,9})?(?:[Zz]|[+-](?:0\d|1[0-5]):[0-5]\d)$/;
 
 /**
  * The moment that an RFC 3339 time means, or null. A day that the month does not have is no time, nor is one whose year in UTC does not

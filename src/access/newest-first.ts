@@ -1,6 +1,7 @@
 import { Page } from './answer.js';
 import { after, MOST_PER_PAGE, pageOf, type PageQuery } from './paging.js';
 import { InvalidRequest } from '../errors/errors.js';
+import { momentOf } from './moment.js';
 import { isUuid } from './uuid.js';
 
 /** Tokens and sessions are listed newest first: by the time of their making, then by id. */
@@ -19,8 +20,7 @@ export function sliceOf(query: PageQuery): Slice {
   const limit = query.limit ?? MOST_PER_PAGE;
   const [createdAt, id] = after(query, 2) ?? [];
   if (createdAt === undefined || id === undefined) return { limit, createdAt: null, id: null };
-  const time = new Date(createdAt);
-  if (Number.isNaN(time.getTime()) || time.toISOString() !== createdAt || !isUuid(id)) {
+  if (momentOf(createdAt)?.toISOString() !== createdAt || !isUuid(id)) {
     throw new InvalidRequest([
       { field: 'cursor', error: 'is not a cursor of this list: take it from the Link header' },
     ]);

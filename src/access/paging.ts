@@ -1,8 +1,8 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { InvalidRequest } from '../errors/errors.js';
 import { Page } from './answer.js';
+import { FromDigits } from './text-rules.js';
 
 export const MOST_PER_PAGE = 1_000;
 
@@ -10,7 +10,7 @@ export const MOST_PER_PAGE = 1_000;
 export class PageQuery {
   @ApiPropertyOptional({ description: 'How many at the most.', minimum: 1, maximum: MOST_PER_PAGE })
   @IsOptional()
-  @Type(() => Number)
+  @FromDigits()
   @IsInt()
   @Min(1)
   @Max(MOST_PER_PAGE)

@@ -1,3 +1,4 @@
+import { Transform } from 'class-transformer';
 import { ValidateBy, ValidateIf } from 'class-validator';
 
 /** A rule for one field out of a function that says what is wrong with a text, or null. What is no string is told as such. */
@@ -17,6 +18,13 @@ export function TextRule(name: string, problem: (text: string) => string | null)
 export function MaxCharacters(most: number): PropertyDecorator {
   return TextRule('maxCharacters', (text) =>
     [...text].length > most ? `has more than ${most.toLocaleString('en')} characters` : null,
+  );
+}
+
+/** A number in a query, which is text until then: digits alone. Whatever else is written stays text, for the rules to refuse. */
+export function FromDigits(): PropertyDecorator {
+  return Transform(({ value }: { value: unknown }) =>
+    typeof value === 'string' && /^(?:0|[1-9]\d{0,15})$/.test(value) ? Number(value) : value,
   );
 }
 

@@ -1,9 +1,8 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, Max, Min } from 'class-validator';
 import { momentOf } from '../access/moment.js';
 import { PageQuery } from '../access/paging.js';
-import { MaxCharacters, TextRule } from '../access/text-rules.js';
+import { FromDigits, MaxCharacters, TextRule } from '../access/text-rules.js';
 
 /** What is wrong with a time, or null. */
 export function timeProblem(text: string): string | null {
@@ -30,7 +29,7 @@ export class TrailQuery extends PageQuery {
   @MaxCharacters(63)
   project?: string;
 
-  @ApiPropertyOptional({ description: 'An environment’s name; needs `project`.' })
+  @ApiPropertyOptional({ description: 'An environment’s name, in any project or in that one.' })
   @IsOptional()
   @TextRule('filled', notEmpty)
   @MaxCharacters(63)
@@ -62,7 +61,7 @@ export class TrailQuery extends PageQuery {
 export class ExportQuery {
   @ApiPropertyOptional({ type: 'integer', minimum: 1 })
   @IsOptional()
-  @Type(() => Number)
+  @FromDigits()
   @IsInt()
   @Min(1)
   @Max(Number.MAX_SAFE_INTEGER)
@@ -70,7 +69,7 @@ export class ExportQuery {
 
   @ApiPropertyOptional({ type: 'integer', minimum: 1 })
   @IsOptional()
-  @Type(() => Number)
+  @FromDigits()
   @IsInt()
   @Min(1)
   @Max(Number.MAX_SAFE_INTEGER)

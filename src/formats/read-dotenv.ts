@@ -43,7 +43,7 @@ function readStatement(text: string, start: number, line: number): Statement {
 
   if (content.includes('\r')) {
     const problem = 'The line holds a carriage return; end lines with LF or CRLF.';
-    return { end, problem: { line, problem } };
+    return { end, entry: { line, name, value: null }, problem: { line, problem } };
   }
   return { end, entry: { line, name, value: bareValue(content.slice(equals + 1)) } };
 }
@@ -55,7 +55,7 @@ function readQuoted(text: string, open: number, at: { name: string; line: number
   const close = closingQuote(text, open);
   if (close === -1) {
     const problem = 'The quote that opens here is never closed.';
-    return { end: at.end, problem: { line, problem } };
+    return { end: at.end, entry: { line, name, value: null }, problem: { line, problem } };
   }
 
   const inside = text.slice(open + 1, close);

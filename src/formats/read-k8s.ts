@@ -23,8 +23,8 @@ export function readK8s(tree: Tree): Found {
     if (section.key !== 'data' && section.key !== 'stringData') continue;
     for (const member of sectionMembers(section, problems)) {
       const value = section.key === 'data' ? decoded(member) : plain(member);
-      if ('text' in value) entries.push({ line: member.line, name: member.key, value: value.text });
-      else problems.push({ line: member.line, problem: value.problem });
+      entries.push({ line: member.line, name: member.key, value: 'text' in value ? value.text : null });
+      if ('problem' in value) problems.push({ line: member.line, problem: value.problem });
     }
   }
   return { entries, problems };

@@ -11,9 +11,11 @@ export interface Problem {
 /** Every secret of a file, or everything that is wrong with it. */
 export type Read = { readonly entries: readonly Entry[] } | { readonly problems: readonly Problem[] };
 
-/** A secret and the line in which its name stands. */
-export interface LocatedEntry extends Entry {
+/** A secret and the line in which its name stands. The value is null where it could not be read, which is a problem of its own. */
+export interface LocatedEntry {
   readonly line: number;
+  readonly name: string;
+  readonly value: string | null;
 }
 
 /** What a reader makes of a file before names and values are looked at. */
@@ -26,11 +28,11 @@ export interface Found {
 export function settle({ entries, problems }: Found): Read {
   const all = [...problems, ...entries.flatMap(entryProblems), ...repetitions(entries)];
   if (all.length > 0) return { problems: all.sort((a, b) => a.line - b.line) };
-  return { entries: entries.map(({ name, value }) => ({ name, value })) };
+  return { entries: entries.flatMap(({ name, value }) => (value === null ? [] : [{ name, value }])) };
 }
 
 function entryProblems({ name, value, line }: LocatedEntry): Problem[] {
-  return [nameProblem(name), valueProblem(value)].flatMap((problem) =>
+  return [nameProblem(name), value === null ? null : valueProblem(value)].flatMap((problem) =>
     problem === null ? [] : [{ line, problem }],
   );
 }

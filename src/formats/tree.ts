@@ -32,8 +32,8 @@ export function flatEntries(tree: Tree): Found {
   const entries: LocatedEntry[] = [];
   const problems: Problem[] = [];
   for (const { line, key, value } of tree.members) {
-    if (value.kind === 'text') entries.push({ line, name: key, value: value.text });
-    else problems.push({ line, problem: notText(value) });
+    entries.push({ line, name: key, value: value.kind === 'text' ? value.text : null });
+    if (value.kind !== 'text') problems.push({ line, problem: notText(value) });
   }
   return { entries, problems };
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import sjson from 'secure-json-parse';
+import { doorOf } from '../access/door.js';
 import { CofferError, InvalidRequest } from '../errors/errors.js';
 
 const MIB = 1024 * 1024;
@@ -34,13 +35,11 @@ export function readBodies(
     if (type !== undefined && !MEDIA_TYPE.test(type)) headers['content-type'] = 'application/octet-stream';
     done();
   });
-  fastify.addContentTypeParser(
-    'application/json',
-    async (request: FastifyRequest, payload: AsyncIterable<Buffer>) => {
-      const bytes = await readUpTo(payload, limitOf(request.url) * MIB, request.headers['content-length']);
-      return bytes === null ? tooLarge(limitOf(request.url)) : parse(bytes);
-    },
-  );
+  fastify.addContentTypeParser('application/json', async (request: FastifyRequest, payload: Readable) => {
+    if (!isPlainUtf8(request)) return unsupported(request, payload);
+    const bytes = await readUpTo(payload, limitOf(request.url) * MIB, request.headers['content-length']);
+    return bytes === null ? tooLarge(limitOf(request.url)) : parse(bytes, unknownFieldsOf(request.url));
+  });
   fastify.addContentTypeParser(
     'application/x-www-form-urlencoded',
     async (request: FastifyRequest, payload: Readable) => {
@@ -54,11 +53,18 @@ export function readBodies(
   );
 }
 
+/** Whether a body says of itself that it is something else than UTF-8 as it stands (RFC 8259, 8.1; RFC 9110, 8.4). */
+function isPlainUtf8({ headers }: FastifyRequest): boolean {
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+  const encoding = headers['content-encoding'] ?? 'identity';
+  return /^utf-?8$/i.test(charset) && encoding.toLowerCase() === 'identity';
+}
+
 /** A type without a body says nothing: `curl -d ''` sends one. */
 function unsupported(request: FastifyRequest, payload: Readable): UnreadableBody | undefined {
   payload.resume();
   if (request.headers['content-length'] === '0') return undefined;
-  const problem = 'The body must be JSON, with Content-Type: application/json.';
+  const problem = 'The body must be JSON in UTF-8 and not compressed, with Content-Type: application/json.';
   return new UnreadableBody(new CofferError('unsupported_media_type', problem));
 }
 
@@ -88,11 +94,16 @@ function malformed(what = 'JSON'): UnreadableBody {
   return new UnreadableBody(new InvalidRequest([], `The body must be valid ${what} in UTF-8.`));
 }
 
-function parse(bytes: Buffer): unknown {
+/** Below the doors to personal secrets they are ignored, whatever they are called. */
+function unknownFieldsOf(url: string): 'error' | 'remove' {
+  return doorOf(url) === null ? 'error' : 'remove';
+}
+
+function parse(bytes: Buffer, protoAction: 'error' | 'remove'): unknown {
   if (bytes.length === 0) return undefined;
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    const body: unknown = sjson.parse(text, undefined, { protoAction: 'error', constructorAction: 'ignore' });
+    const body: unknown = sjson.parse(text, undefined, { protoAction, constructorAction: 'ignore' });
     return isTooDeep(body) ? malformed() : body;
   } catch {
     return malformed();

@@ -6,7 +6,7 @@ import { InvalidRequest } from '../errors/errors.js';
 import { UnreadableBody } from './body.js';
 
 /**
- * The last guard: refuses what the route does not take, when it is known that the caller may ask it at all. An unreadable body, fields or
+ * The last guard: refuses what the route does not take, when it is known that the caller may ask it at all. An unreadable body or query, fields or
  * parameters of a route that has none.
  */
 @Injectable()
@@ -19,7 +19,8 @@ export class KnownInputGuard implements CanActivate {
 
 type Taken = Readonly<{ body: boolean; query: boolean }>;
 
-function refuseUnknown({ body, query }: FastifyRequest, taken: Taken): void {
+function refuseUnknown({ body, query, url }: FastifyRequest, taken: Taken): void {
+  if (!isText(url)) throw new InvalidRequest([], 'The query must be percent-encoded UTF-8.');
   if (body instanceof UnreadableBody) throw body.error;
   const unknown = [
     ...(taken.body || typeof body !== 'object' || body === null ? [] : Object.keys(body)),
@@ -32,6 +33,17 @@ function refuseUnknown({ body, query }: FastifyRequest, taken: Taken): void {
         error: 'is not a field of this request',
       })),
     );
+  }
+}
+
+/** The router has read the path already; what reads the query replaces what is no UTF-8 with something else. */
+function isText(url: string): boolean {
+  if (!url.includes('%')) return true;
+  try {
+    decodeURIComponent(url);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -4,7 +4,12 @@ import { CofferError } from '../errors/errors.js';
 const CLIENT = /(?:^|\s)(?:coffer|dreadnode-sdk)\/(\S+)/g;
 
 /** Semantic Versioning 2.0.0, 2 and 9 to 10: a pre-release counts as its release here, and build metadata never counts. */
-const VERSION = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/;
+const NUMBER = '(0|[1-9]\\d*)';
+const OF_RELEASE = '(?:0|[1-9]\\d*|\\d*[A-Za-z-][0-9A-Za-z-]*)';
+const OF_BUILD = '[0-9A-Za-z-]+';
+const VERSION = new RegExp(
+  `^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-${OF_RELEASE}(?:\\.${OF_RELEASE})*)?(?:\\+${OF_BUILD}(?:\\.${OF_BUILD})*)?$`,
+);
 
 const HEALTH = new Set(['/healthz', '/readyz']);
 

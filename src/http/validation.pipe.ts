@@ -27,7 +27,6 @@ export function validated(shape: ClassConstructor<unknown>, input: unknown): unk
     throw new InvalidRequest([], 'The body must be a JSON object.');
   }
   const illFormed = [...illFormedTexts(input, '')];
-  if (illFormed.length > 0) throw new InvalidRequest(illFormed);
   const instance = instanceOf(shape, input);
   const errors = validateSync(instance as object, {
     whitelist: true,
@@ -35,10 +34,9 @@ export function validated(shape: ClassConstructor<unknown>, input: unknown): unk
     forbidUnknownValues: true,
     validationError: { target: false, value: false },
   });
-  const problems = [
-    ...leftOut(input, instance as object),
-    ...errors.flatMap((error) => problemsOf(error, '')),
-  ];
+  const isTold = new Set(illFormed.map(({ field }) => field));
+  const others = [...leftOut(input, instance as object), ...errors.flatMap((error) => problemsOf(error, ''))];
+  const problems = [...illFormed, ...others.filter(({ field }) => !isTold.has(field))];
   if (problems.length > 0) throw new InvalidRequest(problems);
   return instance;
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Access, AnyAccess } from '../access/access.js';
 import { JSON_TYPE, NotModified, Text } from '../access/answer.js';
+import { READ_ANEW } from '../access/basis.js';
 import type { Claim } from '../access/claim.js';
 import { scopePath } from '../access/scope.js';
 import { allowed } from '../audit/audit-event.js';
@@ -9,11 +10,11 @@ import { EventList, type NamedSecret } from '../audit/event-list.js';
 import { Ledger } from '../audit/ledger.js';
 import { Database } from '../database/database.js';
 import { prepared, rows, type OrgTransaction } from '../database/transaction.js';
-import { Conflict, NotFound } from '../errors/errors.js';
+import { Conflict, NotFound, Unexpected } from '../errors/errors.js';
 import { EnvironmentKeyring } from './environment-keys.js';
 import { fileOf } from './formatted-values.js';
 import { isKnown } from './preconditions.js';
-import { ReadMemory, type ReadState } from './read-memory.js';
+import { ReadMemory, type ReadFacts, type ReadState } from './read-memory.js';
 import type { ValuesQuery } from './secret.requests.js';
 import type { ReadinessView } from './value.view.js';
 
@@ -35,7 +36,8 @@ export class EnvironmentValuesService {
   ): Promise<Text | NotModified> {
     return this.ledger.read(claim, async (access, anew) => {
       const kept = anew ? undefined : this.memory.find(access.environment.id, 'values');
-      const values = chosen(kept ?? (await this.readValues(access)), query.names);
+      const known = kept ?? (await this.knownState(access, ifNoneMatch));
+      const values = chosen(known ?? (await this.readValues(access)), query.names);
       const { number: revision, missing = [], list } = values;
       if (missing.length > 0 && query.missing !== 'omit') throw valuesMissing(missing);
       const isNew = !isKnown(ifNoneMatch, revision);
@@ -59,6 +61,17 @@ export class EnvironmentValuesService {
     });
   }
 
+  /** What a 304 needs to know, without anything opened for it; undefined when the caller does not know the present revision. */
+  private async knownState(
+    access: Access<'secrets:get-value'>,
+    ifNoneMatch: string | undefined,
+  ): Promise<ReadState | undefined> {
+    if (ifNoneMatch === undefined) return undefined;
+    const { revision, secrets } = await this.database.forOrg(access.org.id, (tx) => readSecrets(tx, access));
+    if (!isKnown(ifNoneMatch, revision)) return undefined;
+    return { ...factsOf(revision, secrets), basis: READ_ANEW, content: nothingIsOpen };
+  }
+
   private readValues(access: Access<'secrets:get-value'>): Promise<ReadState> {
     return this.keyring.with(access, (keys) =>
       this.database.forOrg(access.org.id, async (tx) => {
@@ -66,11 +79,7 @@ export class EnvironmentValuesService {
         const present = secrets.filter(hasValue);
         const values = present.map((one) => [one.name, keys.open(one.id, one.version, one.sealed).reveal()]);
         const content = Buffer.from(JSON.stringify(Object.fromEntries(values)), 'utf8');
-        return this.memory.keep(access.environment.id, 'values', stamp, content, {
-          number: revision,
-          list: new EventList(present.map(({ name, version }) => ({ secret: name, version }))),
-          missing: namesWithoutValue(secrets),
-        });
+        return this.memory.keep(access.environment.id, 'values', stamp, content, factsOf(revision, secrets));
       }),
     );
   }
@@ -159,6 +168,19 @@ async function readSecrets(tx: OrgTransaction, access: AnyAccess): Promise<State
     id === null || name === null ? [] : [{ id, name, version, sealed }],
   );
   return { revision: Number(first.revision), stamp: first.stamp, secrets };
+}
+
+function factsOf(revision: number, secrets: readonly SecretState[]): ReadFacts {
+  const present = secrets.filter(hasValue);
+  return {
+    number: revision,
+    list: new EventList(present.map(({ name, version }) => ({ secret: name, version }))),
+    missing: namesWithoutValue(secrets),
+  };
+}
+
+function nothingIsOpen(): never {
+  throw new Unexpected('the values of an answer that has none');
 }
 
 function hasValue(secret: SecretState): secret is WithValue {

@@ -1,8 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform, Type } from 'class-transformer';
+import { Transform } from 'class-transformer';
 import { Equals, IsIn, IsInt, IsOptional, Max, Min, ValidateBy } from 'class-validator';
 import { PageQuery } from '../access/paging.js';
-import { MaxCharacters, MayBeLeftOut, TextRule } from '../access/text-rules.js';
+import { FromDigits, MaxCharacters, MayBeLeftOut, TextRule } from '../access/text-rules.js';
 import { Plaintext } from '../crypto/plaintext.js';
 import { FORMATS, type Format } from '../formats/format.js';
 import { kubernetesNameProblem, kubernetesNamespaceProblem } from '../formats/k8s.js';
@@ -83,7 +83,7 @@ export class ListSecretsQuery extends PageQuery {
 export class VersionQuery {
   @ApiPropertyOptional({ type: 'integer', minimum: 1 })
   @IsOptional()
-  @Type(() => Number)
+  @FromDigits()
   @IsInt()
   @Min(1)
   @Max(LARGEST_VERSION)

@@ -168,8 +168,8 @@ export class SecretsService {
     const deleted = query.deleted === 'true';
     return rows<SecretRow>(
       tx,
-      `select ${SECRET_COLUMNS} from secrets
-       where org_id = $1 and environment_id = $2 and ${deleted ? 'deleted_at > $7' : 'deleted_at is null'}
+      `select ${SECRET_COLUMNS} from ${deleted ? LAST_DELETED : 'secrets'}
+       where org_id = $1 and environment_id = $2 and ${deleted ? IS_FREE : 'deleted_at is null'}
          and ($3::boolean is null or (current_version is not null) = $3)
          and ($4::text is null or (name, id::text) > ($4, $5))
        order by name, id limit $6`,
@@ -189,6 +189,14 @@ export class SecretsService {
     return new Date(Date.now() - this.config.retentionDays * 24 * 60 * 60 * 1000);
   }
 }
+
+// Of each name the one that was deleted last, as long as nothing live stands in its place.
+const LAST_DELETED = `(
+  select distinct on (name) * from secrets where org_id = $1 and environment_id = $2 and deleted_at > $7
+  order by name, deleted_at desc, changed_at_revision desc) as secrets`;
+const IS_FREE = `not exists (
+  select from secrets live where live.org_id = $1 and live.environment_id = $2 and live.deleted_at is null
+    and live.env_form = secrets.env_form)`;
 
 function tagged(secret: SecretRow): Tagged<SecretView> {
   return new Tagged(SecretView.of(secret), Number(secret.changed_at_revision));

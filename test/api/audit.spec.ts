@@ -115,6 +115,16 @@ describe('the audit trail', () => {
       await app.as(admin).get('/orgs/acme/audit/export').expect(403);
     });
 
+    it('200: the next page has the filters of this one, whatever is in them', async () => {
+      const robot = await app.world.serviceToken(owner, 'viewer', 'acme/web', 'ci?x');
+      for (let time = 1; time <= 2; time += 1)
+        await app.as(robot).get('/acme/web/envs/prod/secrets').expect(200);
+      const { body, headers } = await asOwner.get('/orgs/acme/audit?actor=ci?x&limit=1').expect(200);
+      const next = /^<([^>]+)>; rel="next"$/.exec(headers['link'] ?? '')?.[1] ?? '';
+      const { body: older } = await asOwner.get(next).expect(200);
+      expect([...body, ...older].map(({ actor }: AuditEvent) => actor.name)).toEqual(['ci?x', 'ci?x']);
+    });
+
     it('200: the trail of a project that is gone can still be read', async () => {
       await app.world.environment('acme/gone/prod', owner);
       await asOwner.delete('/orgs/acme/projects/gone?force=true').expect(204);
@@ -129,6 +139,9 @@ describe('the audit trail', () => {
       '?since=0000-01-01T00:00:00Z',
       '?until=2026-01-01T00:00:00%2B23:00',
       '?cursor=AAAA',
+      '?since=2026-01-01T24:00:00Z',
+      '?actor=%ff',
+      '?secret=%ED%A0%80',
       '?limit=0',
       '?x=1',
     ])('400: refuses %s', async (query) => {

@@ -128,7 +128,10 @@ describe('sessions', () => {
     it('401: a session that ran out is neither used nor refreshed', async () => {
       const session = await logIn();
       const id = await currentId(session.accessToken);
-      await app.sql.query('update sessions set expires_at = now() where id = $1', [id]);
+      await app.sql.query(
+        `update sessions set created_at = now() - interval '30 days', expires_at = now() where id = $1`,
+        [id],
+      );
       await app.as(session.accessToken).get('/auth/me').expect(401);
       await refresh(session.refreshToken).expect(401);
       expect((await listed(person.token)).map((one) => one.id)).not.toContain(id);
@@ -216,6 +219,8 @@ describe('sessions', () => {
         ['yesterday', person.id],
         ['2026-01-01T00:00:00.000Z', 'x'],
         ['', ''],
+        ['+275760-09-13T00:00:00.000Z', person.id],
+        ['-000001-01-01T00:00:00.000Z', person.id],
       ]) {
         const cursor = Buffer.from(JSON.stringify(key)).toString('base64url');
         const { body } = await app.as(person).get(`/auth/sessions?cursor=${cursor}`).expect(400);

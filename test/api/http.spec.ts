@@ -238,6 +238,22 @@ describe('what happens to every request', () => {
       expect(body.code).toBe('unsupported_media_type');
     });
 
+    it.each([
+      { 'content-type': 'application/json; charset=utf-16' },
+      { 'content-type': 'application/json; charset="latin1"' },
+      { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+    ])('415: %j', async (headers) => {
+      const { body } = await app.as(owner).post(path).set(headers).send('{"slug":"acme3"}').expect(415);
+      expect(body.code).toBe('unsupported_media_type');
+    });
+
+    it.each([
+      { 'content-type': 'application/json; charset=UTF-8' },
+      { 'content-type': 'application/json;charset="utf-8"', 'content-encoding': 'identity' },
+    ])('%j is what is read', async (headers) => {
+      await app.as(owner).post(path).set(headers).send('{"slug":"A"}').expect(400);
+    });
+
     it('400: bytes that are not UTF-8', async () => {
       const body = Buffer.from([0x7b, 0x22, 0x73, 0xff, 0x22, 0x3a, 0x31, 0x7d]);
       const headers = { authorization: `Bearer ${owner.token}`, 'content-type': 'application/json' };

@@ -131,6 +131,15 @@ describe('secrets of an environment', () => {
       const broken = asOwner.post(`${env.path}/secrets`).set('content-type', 'application/json');
       const { body } = await broken.send('{"kind":"Secret","name":"A","description":"\\ud800"}').expect(400);
       expect(body.details).toEqual([{ field: 'description', error: expect.any(String) }]);
+      const both = asOwner.post(`${env.path}/secrets`).set('content-type', 'application/json');
+      const { body: all } = await both
+        .send('{"kind":"Secret","name":"1","description":"\\ud800","x":1}')
+        .expect(400);
+      expect(all.details.map(({ field }: { field: string }) => field).sort()).toEqual([
+        'description',
+        'name',
+        'x',
+      ]);
     });
 
     it('409: a name is declared once, in any spelling with the same environment-variable form', async () => {
@@ -204,11 +213,32 @@ describe('secrets of an environment', () => {
       expect(body.map(({ name }: { name: string }) => name)).toEqual(['GONE']);
     });
 
+    it('200: of those that were deleted under one name, deleted=true shows the one that restore brings back', async () => {
+      for (const description of ['first', 'second']) {
+        await declare('TWICE', { description }).expect(201);
+        await asOwner.delete(env.secretPath('TWICE')).expect(200);
+      }
+      const deleted = async () =>
+        (await asOwner.get(`${env.path}/secrets?deleted=true`).expect(200)).body as { description: string }[];
+      expect((await deleted()).map(({ description }) => description)).toEqual(['second']);
+      await declare('twice').expect(201);
+      expect(await deleted()).toEqual([]);
+      await asOwner.post(`${env.secretPath('TWICE')}/restore`).expect(409);
+      await asOwner.delete(env.secretPath('twice')).expect(200);
+      expect(await deleted()).toHaveLength(2);
+      const { body } = await asOwner.post(`${env.secretPath('TWICE')}/restore`).expect(200);
+      expect(body.description).toBe('second');
+    });
+
     it.each([
       'limit=0',
       'limit=x',
       'limit=',
       'limit=1&limit=2',
+      'limit=1e1',
+      'limit=0x1',
+      'limit=%201',
+      'hasValue=%ff',
       'cursor=x',
       'cursor=',
       'hasValue=yes',

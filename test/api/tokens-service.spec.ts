@@ -101,6 +101,7 @@ describe('/{o}/{p}/tokens', () => {
       ['allowedIps', [null]],
       ['allowedIps', ['']],
       ['allowedIps', ['everywhere']],
+      ['allowedIps', ['203.0.113.0/24', '1.2.3.4/8']],
       ['allowedIps', '10.0.0.0/8'],
       ['allowedIps', { 0: '10.0.0.0/8' }],
       ['allowedIps', ['10.0.0.0/8', '10.0.0.1/8']],

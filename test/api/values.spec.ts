@@ -285,6 +285,21 @@ describe('values', () => {
         .expect(200);
     });
 
+    it('304: opens nothing for it, also when nothing is remembered', async () => {
+      await env.secret('A', 'a');
+      const { body } = await asOwner.get(`${env.path}/readiness`).expect(200);
+      await app.sql.query(
+        `update secret_versions set sealed = '\\x00' where secret_id in (
+           select s.id from secrets s join environments e on e.id = s.environment_id where e.name = $1)`,
+        [`v${String(counter)}`],
+      );
+      for (let time = 1; time <= 2; time += 1)
+        await values()
+          .set('if-none-match', `"${String(body.revision)}"`)
+          .expect(304);
+      await values().expect(500);
+    });
+
     it('404: names what is not declared', async () => {
       await env.secret('A', 'a');
       const { body } = await values('?names=A,X,Y').expect(404);

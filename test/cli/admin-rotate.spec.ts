@@ -251,7 +251,7 @@ describe('coffer admin rotate-data-keys and rotate-root-key, beside a service th
     await killedWhile(versions, async () => (await retired()) === 1, only);
 
     const { rows } = await site.sql.query<{ id: string }>(`select id from environments where name = 'empty'`);
-    const holder = new pg.Client({ connectionString: site.settings.COFFER_DATABASE_URL });
+    const holder = new pg.Client({ connectionString: site.settings['COFFER_DATABASE_URL'] });
     await holder.connect();
     await holder.query('begin');
     await holder.query('select 1 from stamps where subject = $1 for update', [rows[0]?.id]);

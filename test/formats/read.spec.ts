@@ -111,6 +111,17 @@ describe.each(['dotenv', 'json', 'yaml', 'k8s'] as const)('any file of secrets a
     });
   });
 
+  it('tells a name that comes twice beside a value that cannot be read', () => {
+    const bad = { dotenv: "A='x", json: '"A": 1,', yaml: 'A: 1', k8s: '  A: 1' }[format];
+    const found = readText(file(bad, line('A', 'x')), 'file', format);
+    expect(found).toEqual({
+      problems: [
+        { line: first, problem: expect.any(String) },
+        { line: first + 1, problem: `This name stands in line ${first} already.` },
+      ],
+    });
+  });
+
   it.each(['__proto__', 'constructor', 'prototype', 'Constructor'])(
     'refuses %s and is not changed by it',
     (name) => {

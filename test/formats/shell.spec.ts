@@ -15,7 +15,7 @@ const KEPT_BY_SHELLS =
 const PLAIN =
   `BASH OPTARG OPTERR COMP_WORDS COPROC EMACS FCEDIT FIGNORE HISTFILE HISTFILESIZE HOSTNAME HOSTTYPE IGNOREEOF
   INPUTRC LANG LC_MESSAGES MACHTYPE MAIL MAPFILE OLDPWD OSTYPE POSIXLY_CORRECT REPLY TIMEFORMAT TZ TERM
-  CDPATH ENV LOGNAME NODE_ENV GITHUB_TOKEN`.split(/\s+/);
+  CDPATH ENV LOGNAME USERNAME NODE_ENV GITHUB_TOKEN`.split(/\s+/);
 
 describe.each(SHELLS)('shell, evaluated by %s', (shell) => {
   // The largest values make a file of their own, because a process has only so much room for its environment.

@@ -66,9 +66,14 @@ export class World {
   }
 
   /** A service token in `org/project` or `org/project/environment`. */
-  async serviceToken(owner: Person, role: string, scope: string): Promise<Made> {
+  async serviceToken(
+    owner: Person,
+    role: string,
+    scope: string,
+    name = `${role} of ${scope}`,
+  ): Promise<Made> {
     const [org, project, envName] = scope.split('/');
-    const body = { name: `${role} of ${scope}`, role, envName };
+    const body = { name, role, envName };
     const { body: made } = await this.app.as(owner).post(`/${org}/${project}/tokens`, body).expect(201);
     return { id: made.id, token: made.token };
   }

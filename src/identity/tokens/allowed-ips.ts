@@ -49,9 +49,9 @@ function problemOf(value: unknown): string | null {
   if (!Array.isArray(value) || value.length === 0 || value.length > MOST_RANGES) {
     return `must be a list of 1 to ${String(MOST_RANGES)} ranges in CIDR form; leave it out for any address`;
   }
-  for (const [index, entry] of value.entries()) {
+  const problems = value.flatMap((entry: unknown, index) => {
     const range = typeof entry === 'string' ? rangeFrom(entry) : { problem: 'must be a string' };
-    if ('problem' in range) return `entry ${String(index + 1)} ${range.problem}`;
-  }
-  return null;
+    return 'problem' in range ? [`entry ${String(index + 1)} ${range.problem}`] : [];
+  });
+  return problems.length === 0 ? null : problems.join('; ');
 }

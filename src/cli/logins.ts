@@ -110,6 +110,7 @@ function makeFolder(path: string): void {
 
 function closeToOthers(path: string): void {
   try {
+    if ((statSync(dirname(path)).mode & 0o077) !== 0) chmodSync(dirname(path), PRIVATE_FOLDER);
     if ((statSync(path).mode & 0o077) === 0) return;
     chmodSync(path, PRIVATE_FILE);
     warn(

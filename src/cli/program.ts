@@ -41,12 +41,18 @@ export function createProgram(done: (exitCode: number) => void): Command {
     else addCommand(program, program, spec, done);
   }
   addHelp(program);
+  EXAMPLES.set(program, [
+    'coffer login',
+    'coffer use acme/web/dev',
+    'coffer list',
+    'coffer run -- npm start',
+  ]);
   return program;
 }
 
 /** The parser's own knows no command of a group. */
 function addHelp(program: Command): void {
-  program
+  const help = program
     .command('help [command...]')
     .description('show the help of a command')
     .helpOption('-h, --help', 'show this help')
@@ -59,6 +65,7 @@ function addHelp(program: Command): void {
       }
       found.outputHelp();
     });
+  EXAMPLES.set(help, ['coffer help run', 'coffer help token create']);
 }
 
 function addGroup(
@@ -71,6 +78,10 @@ function addGroup(
     .description(summary)
     .helpCommand(false)
     .helpOption('-h, --help', 'show this help');
+  EXAMPLES.set(
+    group,
+    commands.flatMap(({ examples }) => examples.slice(0, 1)),
+  );
   for (const spec of commands) addCommand(program, group, spec, done);
 }
 

@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { databaseUrlFromText } from './database-url.js';
 import { Malformed } from './malformed.js';
 import { listenAddressFromText, proxyRangesFromText, publicUrlFromText } from './network.js';
+import { SEMANTIC_VERSION } from './semantic-version.js';
 import type { ListenAddress } from './network.js';
 import { rootKeyFromText } from './root-key.js';
 import { unknownSettings } from './unknown-settings.js';
@@ -71,8 +72,6 @@ const SETTINGS_OF_THE_COMMAND = ['COFFER_TOKEN', 'COFFER_SERVER', 'COFFER_ENV'];
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const SIGNUP_MODES = ['open', 'invite', 'closed'] as const;
 const KEY_PROVIDERS_TO_COME: readonly string[] = ['aws-kms', 'gcp-kms', 'vault-transit'];
-const SEMANTIC_VERSION =
-  /^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
 
 /** Everything that is wrong with the settings, one sentence for each, in one error. */
 export class ConfigError extends Error {

@@ -28,6 +28,8 @@ const CONNECTIONS_OF_ONE = 8;
 const SHARE_PATIENCE_MS = 2_000;
 /** One writes while the next one comes to the lock: more than that would only wait for it. */
 const WRITERS_OF_AN_ENVIRONMENT = 2;
+/** As long as a statement waits for a lock. */
+const WRITER_PATIENCE_MS = 5_000;
 
 /**
  * The one door to PostgreSQL. Every piece of work says whose rows it may touch: those of one organisation, of one user, or the shared
@@ -37,7 +39,7 @@ const WRITERS_OF_AN_ENVIRONMENT = 2;
 @Injectable()
 export class Database {
   private readonly shares = new Shares(CONNECTIONS_OF_ONE, SHARE_PATIENCE_MS);
-  private readonly writers = new Shares(WRITERS_OF_AN_ENVIRONMENT, SHARE_PATIENCE_MS);
+  private readonly writers = new Shares(WRITERS_OF_AN_ENVIRONMENT, WRITER_PATIENCE_MS);
 
   constructor(private readonly dataSource: DataSource) {}
 

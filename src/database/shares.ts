@@ -1,8 +1,8 @@
 import { Unavailable } from '../errors/errors.js';
 
 /**
- * How many connections one organisation or one user can have at a time. The rest of its work waits here and not in the pool: whoever is held
- * up by a lock of their own holds up nobody else.
+ * How many connections one owner can have at a time: an organisation, a user, or the writers of an environment. The rest of its work waits here
+ * and not in the pool: whoever is held up by a lock of their own holds up nobody else.
  */
 export class Shares {
   private readonly shares = new Map<string, Share>();
@@ -34,7 +34,7 @@ export class Shares {
       };
       const timer = setTimeout(() => {
         share.waiting.delete(go);
-        reject(new Unavailable('database', 'the owner had all of its connections in use for too long'));
+        reject(new Unavailable('database', 'too much work of the same owner came before it'));
       }, this.patienceMs);
       share.waiting.add(go);
     });

@@ -38,12 +38,12 @@ export function readBodies(
   fastify.addContentTypeParser('application/json', async (request: FastifyRequest, payload: Readable) => {
     if (!isPlainUtf8(request)) return unsupported(request, payload);
     const bytes = await readUpTo(payload, limitOf(request.url) * MIB, request.headers['content-length']);
-    return bytes === null ? tooLarge(limitOf(request.url)) : parse(bytes, unknownFieldsOf(request.url));
+    return bytes === null ? tooLarge(limitOf(request.url)) : parse(bytes, protoActionAt(request.url));
   });
   fastify.addContentTypeParser(
     'application/x-www-form-urlencoded',
     async (request: FastifyRequest, payload: Readable) => {
-      if (!takesForms(request.url)) return unsupported(request, payload);
+      if (!takesForms(request.url) || !isPlainUtf8(request)) return unsupported(request, payload);
       const bytes = await readUpTo(payload, limitOf(request.url) * MIB, request.headers['content-length']);
       return bytes === null ? tooLarge(limitOf(request.url)) : parseForm(bytes);
     },
@@ -53,11 +53,11 @@ export function readBodies(
   );
 }
 
-/** Whether a body says of itself that it is something else than UTF-8 as it stands (RFC 8259, 8.1; RFC 9110, 8.4). */
+/** Whether a body does not say of itself that it is something else than UTF-8 as it stands (RFC 9110, 8.3.2 and 8.4). */
 function isPlainUtf8({ headers }: FastifyRequest): boolean {
-  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
-  const encoding = headers['content-encoding'] ?? 'identity';
-  return /^utf-?8$/i.test(charset) && encoding.toLowerCase() === 'identity';
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(headers['content-type'] ?? '')?.[1] ?? '';
+  const encoding = headers['content-encoding'] ?? '';
+  return /^(?:utf-?8|us-ascii|)$/i.test(charset) && /^(?:identity|)$/i.test(encoding.trim());
 }
 
 /** A type without a body says nothing: `curl -d ''` sends one. */
@@ -94,8 +94,8 @@ function malformed(what = 'JSON'): UnreadableBody {
   return new UnreadableBody(new InvalidRequest([], `The body must be valid ${what} in UTF-8.`));
 }
 
-/** Below the doors to personal secrets they are ignored, whatever they are called. */
-function unknownFieldsOf(url: string): 'error' | 'remove' {
+/** What becomes of a field named `__proto__`: below the doors to personal secrets unknown fields are ignored, whatever they are called. */
+function protoActionAt(url: string): 'error' | 'remove' {
   return doorOf(url) === null ? 'error' : 'remove';
 }
 

@@ -17,10 +17,11 @@ export class KnownInputGuard implements CanActivate {
   }
 }
 
-type Taken = Readonly<{ body: boolean; query: boolean }>;
+type Taken = Readonly<{ body: boolean; query: boolean; anything: boolean }>;
 
 function refuseUnknown({ body, query, url }: FastifyRequest, taken: Taken): void {
-  if (!isText(url)) throw new InvalidRequest([], 'The query must be percent-encoded UTF-8.');
+  if (!taken.anything && !isText(url))
+    throw new InvalidRequest([], 'The query must be percent-encoded UTF-8.');
   if (body instanceof UnreadableBody) throw body.error;
   const unknown = [
     ...(taken.body || typeof body !== 'object' || body === null ? [] : Object.keys(body)),
@@ -61,7 +62,11 @@ function takenBy(context: ExecutionContext): Taken {
     {}) as object;
   const kinds = Object.keys(parameters).map((name) => name.split(':')[0]);
   const anything = ignoresUnknown(context.getClass());
-  const taken = { body: anything || kinds.includes(BODY), query: anything || kinds.includes(QUERY) };
+  const taken = {
+    body: anything || kinds.includes(BODY),
+    query: anything || kinds.includes(QUERY),
+    anything,
+  };
   known.set(handler, taken);
   return taken;
 }

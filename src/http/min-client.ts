@@ -1,15 +1,8 @@
+import { SEMANTIC_VERSION } from '../config/semantic-version.js';
 import { CofferError } from '../errors/errors.js';
 
 /** Clients that say which version they are; of any other nothing is known, and it is served. */
 const CLIENT = /(?:^|\s)(?:coffer|dreadnode-sdk)\/(\S+)/g;
-
-/** Semantic Versioning 2.0.0, 2 and 9 to 10: a pre-release counts as its release here, and build metadata never counts. */
-const NUMBER = '(0|[1-9]\\d*)';
-const OF_RELEASE = '(?:0|[1-9]\\d*|\\d*[A-Za-z-][0-9A-Za-z-]*)';
-const OF_BUILD = '[0-9A-Za-z-]+';
-const VERSION = new RegExp(
-  `^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-${OF_RELEASE}(?:\\.${OF_RELEASE})*)?(?:\\+${OF_BUILD}(?:\\.${OF_BUILD})*)?$`,
-);
 
 const HEALTH = new Set(['/healthz', '/readyz']);
 
@@ -35,8 +28,9 @@ export function isOlder(userAgent: string, minimum: string): boolean {
 
 type Release = readonly [bigint, bigint, bigint];
 
+/** A pre-release counts as its release here, and build metadata never counts. */
 function releaseOf(version: string): Release | null {
-  const parts = VERSION.exec(version);
+  const parts = SEMANTIC_VERSION.exec(version);
   if (parts === null) return null;
   const [, major = '', minor = '', patch = ''] = parts;
   return [BigInt(major), BigInt(minor), BigInt(patch)];

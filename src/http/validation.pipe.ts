@@ -53,12 +53,14 @@ function instanceOf(shape: ClassConstructor<unknown>, input: object): unknown {
 /** Fields like `constructor` and `toString`, which class-transformer drops without a word: nothing is ever ignored here. */
 function leftOut(input: object, instance: object): FieldProblem[] {
   return Object.keys(input)
-    .filter((name) => !Object.hasOwn(instance, name))
-    .map((name) => ({ field: name.slice(0, LONGEST_FIELD_NAME), error: UNKNOWN_FIELD }));
+    .filter((name) => name.isWellFormed() && !Object.hasOwn(instance, name))
+    .map((name) => ({ field: name.slice(0, LONGEST_FIELD_NAME).toWellFormed(), error: UNKNOWN_FIELD }));
 }
 
 function problemsOf(error: ValidationError, prefix: string): FieldProblem[] {
-  const field = prefix + error.property.slice(0, LONGEST_FIELD_NAME);
+  // What is wrong with a name that is no text was told before.
+  if (!error.property.isWellFormed()) return [];
+  const field = prefix + error.property.slice(0, LONGEST_FIELD_NAME).toWellFormed();
   const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
     field,
     error: rule === 'whitelistValidation' ? UNKNOWN_FIELD : withoutName(message, error.property),

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Access, AnyAccess } from '../access/access.js';
 import { JSON_TYPE, NotModified, Text } from '../access/answer.js';
-import { READ_ANEW } from '../access/basis.js';
 import type { Claim } from '../access/claim.js';
 import { scopePath } from '../access/scope.js';
 import { allowed } from '../audit/audit-event.js';
@@ -9,14 +8,15 @@ import { Audit } from '../audit/audit.js';
 import { EventList, type NamedSecret } from '../audit/event-list.js';
 import { Ledger } from '../audit/ledger.js';
 import { Database } from '../database/database.js';
-import { prepared, rows, type OrgTransaction } from '../database/transaction.js';
-import { Conflict, NotFound, Unexpected } from '../errors/errors.js';
+import { firstRow, prepared, rows, type OrgTransaction, type Prepared } from '../database/transaction.js';
+import { Conflict, NotFound } from '../errors/errors.js';
 import { EnvironmentKeyring } from './environment-keys.js';
 import { fileOf } from './formatted-values.js';
 import { isKnown } from './preconditions.js';
 import { ReadMemory, type ReadFacts, type ReadState } from './read-memory.js';
 import type { ValuesQuery } from './secret.requests.js';
 import type { ReadinessView } from './value.view.js';
+import { IS_DAMAGED, refuseDamaged } from './version-rows.js';
 
 /** What a pipeline reads: all values of an environment in one consistent state, or a loud error. And whether that would succeed. */
 @Injectable()
@@ -36,7 +36,7 @@ export class EnvironmentValuesService {
   ): Promise<Text | NotModified> {
     return this.ledger.read(claim, async (access, anew) => {
       const kept = anew ? undefined : this.memory.find(access.environment.id, 'values');
-      const known = kept ?? (await this.knownState(access, ifNoneMatch));
+      const known = kept ?? (await this.knownState(access, ifNoneMatch, anew));
       const values = chosen(known ?? (await this.readValues(access)), query.names);
       const { number: revision, missing = [], list } = values;
       if (missing.length > 0 && query.missing !== 'omit') throw valuesMissing(missing);
@@ -54,7 +54,7 @@ export class EnvironmentValuesService {
 
   readiness(access: Access<'secrets:read'>): Promise<ReadinessView> {
     return this.database.forOrg(access.org.id, async (tx) => {
-      const { revision, secrets } = await readSecrets(tx, access);
+      const { revision, secrets } = await readSecrets(tx, access, SELECT_NAMES);
       await this.audit.record(tx, access.org.id, allowed(access, 'values.readiness', {}));
       const missing = namesWithoutValue(secrets);
       return { ready: missing.length === 0, revision, declared: secrets.length, missing };
@@ -65,11 +65,17 @@ export class EnvironmentValuesService {
   private async knownState(
     access: Access<'secrets:get-value'>,
     ifNoneMatch: string | undefined,
+    anew: boolean,
   ): Promise<ReadState | undefined> {
     if (ifNoneMatch === undefined) return undefined;
-    const { revision, secrets } = await this.database.forOrg(access.org.id, (tx) => readSecrets(tx, access));
-    if (!isKnown(ifNoneMatch, revision)) return undefined;
-    return { ...factsOf(revision, secrets), basis: READ_ANEW, content: nothingIsOpen };
+    const kept = anew ? undefined : this.memory.find(access.environment.id, 'names');
+    if (kept !== undefined && isKnown(ifNoneMatch, kept.number)) return kept;
+    return this.database.forOrg(access.org.id, async (tx) => {
+      if (!isKnown(ifNoneMatch, await readRevision(tx, access))) return undefined;
+      const { revision, stamp, secrets } = await readSecrets(tx, access, SELECT_NAMES);
+      if (!isKnown(ifNoneMatch, revision)) return undefined;
+      return this.memory.keep(access.environment.id, 'names', stamp, NOTHING, factsOf(revision, secrets));
+    });
   }
 
   private readValues(access: Access<'secrets:get-value'>): Promise<ReadState> {
@@ -148,22 +154,41 @@ type StateRow = Readonly<{
   name: string | null;
   version: number | null;
   sealed: Buffer | null;
+  damaged: boolean;
 }>;
 
-const SELECT_STATE = prepared(`
-  select e.revision, m.stamp, s.id, s.name, v.version, v.sealed
-  from environments e
-  join stamps m on m.subject = e.id
-  left join secrets s on s.org_id = e.org_id and s.environment_id = e.id and s.deleted_at is null
-  left join secret_versions v on v.org_id = s.org_id and v.secret_id = s.id and v.version = s.current_version
-  where e.org_id = $1 and e.id = $2
-  order by s.name`);
+const SELECT_REVISION = prepared('select revision from environments where org_id = $1 and id = $2');
+const SELECT_STATE = stateWith('v.sealed');
+/** The same without what is sealed: only whether it is there. */
+const SELECT_NAMES = stateWith(`case when v.sealed is not null then ''::bytea end as sealed`);
+const NOTHING = Buffer.alloc(0);
+
+function stateWith(sealed: string): Prepared {
+  return prepared(`
+    select e.revision, m.stamp, s.id, s.name, v.version, ${sealed}, ${IS_DAMAGED} as damaged
+    from environments e
+    join stamps m on m.subject = e.id
+    left join secrets s on s.org_id = e.org_id and s.environment_id = e.id and s.deleted_at is null
+    left join secret_versions v on v.org_id = s.org_id and v.secret_id = s.id and v.version = s.current_version
+    where e.org_id = $1 and e.id = $2
+    order by s.name`);
+}
+
+async function readRevision(tx: OrgTransaction, access: AnyAccess): Promise<number> {
+  const row = await firstRow<{ revision: string }>(tx, SELECT_REVISION, [
+    access.org.id,
+    access.environment.id,
+  ]);
+  if (row === undefined) throw new NotFound();
+  return Number(row.revision);
+}
 
 /** One statement sees one state: never half of a change that was made in one transaction. */
-async function readSecrets(tx: OrgTransaction, access: AnyAccess): Promise<State> {
-  const found = await rows<StateRow>(tx, SELECT_STATE, [access.org.id, access.environment.id]);
+async function readSecrets(tx: OrgTransaction, access: AnyAccess, statement = SELECT_STATE): Promise<State> {
+  const found = await rows<StateRow>(tx, statement, [access.org.id, access.environment.id]);
   const [first] = found;
   if (first === undefined) throw new NotFound();
+  refuseDamaged(found);
   const secrets = found.flatMap(({ id, name, version, sealed }) =>
     id === null || name === null ? [] : [{ id, name, version, sealed }],
   );
@@ -177,10 +202,6 @@ function factsOf(revision: number, secrets: readonly SecretState[]): ReadFacts {
     list: new EventList(present.map(({ name, version }) => ({ secret: name, version }))),
     missing: namesWithoutValue(secrets),
   };
-}
-
-function nothingIsOpen(): never {
-  throw new Unexpected('the values of an answer that has none');
 }
 
 function hasValue(secret: SecretState): secret is WithValue {

@@ -23,6 +23,7 @@ import { EnvironmentKeyring, type EnvironmentKeys } from './environment-keys.js'
 import { Lacking, recordingRefusals } from './refusal.js';
 import { bumpRevision } from './secret-rows.js';
 import { findSibling, type Sibling } from './sibling-environments.js';
+import { IS_DAMAGED, refuseDamaged } from './version-rows.js';
 
 const ACTION = 'values.promote';
 
@@ -112,6 +113,7 @@ type SourceRow = Readonly<{
   description: string | null;
   version: number | null;
   sealed: Buffer | null;
+  damaged: boolean;
 }>;
 
 type SourceSecret = SourceRow & Readonly<{ version: number; sealed: Buffer }>;
@@ -127,13 +129,14 @@ async function readSource(
 ): Promise<SourceSecret[]> {
   const found = await rows<SourceRow>(
     tx,
-    `select s.id, s.name, s.description, v.version, v.sealed
+    `select s.id, s.name, s.description, v.version, v.sealed, ${IS_DAMAGED} as damaged
      from secrets s
      left join secret_versions v on v.org_id = s.org_id and v.secret_id = s.id and v.version = s.current_version
      where s.org_id = $1 and s.environment_id = $2 and s.deleted_at is null and ($3::text[] is null or s.name = any($3))
      order by s.name`,
     [access.org.id, source.id, names ?? null],
   );
+  refuseDamaged(found);
   const declared = new Set(found.map(({ name }) => name));
   const unknown = (names ?? []).filter((name) => !declared.has(name));
   if (unknown.length > 0) {

@@ -193,6 +193,7 @@ export class SecretsService {
 // Of each name the one that was deleted last, as long as nothing live stands in its place.
 const LAST_DELETED = `(
   select distinct on (name) * from secrets where org_id = $1 and environment_id = $2 and deleted_at > $7
+    and ($4::text is null or name >= $4)
   order by name, deleted_at desc, changed_at_revision desc) as secrets`;
 const IS_FREE = `not exists (
   select from secrets live where live.org_id = $1 and live.environment_id = $2 and live.deleted_at is null

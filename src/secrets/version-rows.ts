@@ -2,7 +2,7 @@ import type { AnyAccess } from '../access/access.js';
 import { actorOf } from '../access/caller.js';
 import type { Plaintext } from '../crypto/plaintext.js';
 import { firstRow, prepared, rows, type OrgTransaction } from '../database/transaction.js';
-import { Conflict, NotFound } from '../errors/errors.js';
+import { Conflict, NotFound, Unexpected } from '../errors/errors.js';
 import { SECRET_NAME } from '../formats/names.js';
 import type { EnvironmentKeys } from './environment-keys.js';
 import { noSuchSecret } from './secret-rows.js';
@@ -47,6 +47,19 @@ export function addVersion(
   };
 }
 
+/**
+ * Whether the present version of the secret `s` is not its newest one. No statement of this service leaves a secret like that: somebody put
+ * an older value back, or took the newest one away, and that is neither an older value nor none.
+ */
+export const IS_DAMAGED = `s.current_version is distinct from (
+  select max(n.version) from secret_versions n where n.org_id = s.org_id and n.secret_id = s.id)`;
+
+export function refuseDamaged(found: readonly Readonly<{ id: string | null; damaged: boolean }>[]): void {
+  const damaged = found.find((row) => row.damaged);
+  if (damaged !== undefined)
+    throw new Unexpected(`the present version of the secret ${damaged.id ?? ''} is not its newest one`);
+}
+
 export type SealedVersion = Readonly<{ version: number; sealed: Buffer }>;
 
 export function findVersion(
@@ -59,7 +72,7 @@ export function findVersion(
 }
 
 const SELECT_VALUE = prepared(`
-  select s.id, s.current_version, v.version, v.sealed, m.stamp
+  select s.id, s.current_version, v.version, v.sealed, m.stamp, ${IS_DAMAGED} as damaged
   from secrets s
   join stamps m on m.subject = s.environment_id
   left join secret_versions v on v.org_id = s.org_id and v.secret_id = s.id and v.version = coalesce($4, s.current_version)
@@ -71,6 +84,7 @@ type ValueRow = Readonly<{
   version: number | null;
   sealed: Buffer | null;
   stamp: string;
+  damaged: boolean;
 }>;
 
 /** The sealed value of a secret, the present one or that of an earlier version, with the stamp of its environment. */
@@ -89,6 +103,7 @@ export async function findValue(
       ])
     : undefined;
   if (row === undefined) throw noSuchSecret();
+  refuseDamaged([row]);
   if (row.current_version === null) throw new Conflict(`The secret ${name} has no value.`, 'no_value');
   if (row.version === null || row.sealed === null) throw noSuchVersion();
   return { id: row.id, version: row.version, sealed: row.sealed, stamp: row.stamp };

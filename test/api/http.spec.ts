@@ -250,8 +250,10 @@ describe('what happens to every request', () => {
     it.each([
       { 'content-type': 'application/json; charset=UTF-8' },
       { 'content-type': 'application/json;charset="utf-8"', 'content-encoding': 'identity' },
+      { 'content-type': 'application/json; charset=us-ascii' },
     ])('%j is what is read', async (headers) => {
-      await app.as(owner).post(path).set(headers).send('{"slug":"A"}').expect(400);
+      const { body } = await app.as(owner).post(path).set(headers).send('{"slug":"A"}').expect(400);
+      expect(body.details[0].field).toBe('slug');
     });
 
     it('400: bytes that are not UTF-8', async () => {

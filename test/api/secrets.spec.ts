@@ -135,6 +135,9 @@ describe('secrets of an environment', () => {
       const { body: all } = await both
         .send('{"kind":"Secret","name":"1","description":"\\ud800","x":1}')
         .expect(400);
+      const unnamed = asOwner.post(`${env.path}/secrets`).set('content-type', 'application/json');
+      const { text } = await unnamed.send('{"kind":"Secret","name":"A","\\ud800":1}').expect(400);
+      expect(text).not.toMatch(/ud800/i);
       expect(all.details.map(({ field }: { field: string }) => field).sort()).toEqual([
         'description',
         'name',

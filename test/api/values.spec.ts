@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { TestApp } from '../support/app.js';
 import type { Client } from '../support/client.js';
+import { lockWaiters } from '../support/lock-waiters.js';
 import type { Environment, Person } from '../support/world.js';
 
 describe('values', () => {
@@ -30,17 +31,6 @@ describe('values', () => {
   afterAll(() => app.close());
 
   const set = (name: string, body: object) => asOwner.put(`${env.secretPath(name)}/value`, body);
-  /** How many connections wait for a lock. */
-  const locked = async (): Promise<number> => {
-    const found = await app.sql.query<{ waiting: number }>(
-      `select count(*)::integer as waiting from pg_stat_activity
-       where datname = current_database() and wait_event_type = 'Lock'`,
-    );
-    return found.rows[0]?.waiting ?? 0;
-  };
-  const untilLocked = async (many: number): Promise<void> => {
-    while ((await locked()) < many) await pause(10);
-  };
   const get = (name: string, query = '') => asPipeline.get(`${env.secretPath(name)}/value${query}`);
 
   describe('PUT …/value', () => {
@@ -100,9 +90,9 @@ describe('values', () => {
       const sets = Array.from({ length: 10 }, () =>
         set('A', { value: 'x' }).then(({ body }) => body.version as number),
       );
-      await untilLocked(2);
+      while ((await lockWaiters(app.sql)) < 2) await pause(10);
       await pause(200);
-      expect(await locked()).toBe(2);
+      expect(await lockWaiters(app.sql)).toBe(2);
       await holder.query('rollback');
       await holder.end();
       const versions = await Promise.all(sets);
@@ -298,6 +288,17 @@ describe('values', () => {
           .set('if-none-match', `"${String(body.revision)}"`)
           .expect(304);
       await values().expect(500);
+    });
+
+    it('304, and 200 after the next change: from what a 304 alone has left in memory', async () => {
+      await env.secret('A', 'a');
+      const { body } = await asOwner.get(`${env.path}/readiness`).expect(200);
+      const known = () => values().set('if-none-match', `"${String(body.revision)}"`);
+      await known().expect(304);
+      await known().expect(304);
+      await set('A', { value: 'b' }).expect(200);
+      expect((await known().expect(200)).body.values).toEqual({ A: 'b' });
+      await known().expect(200);
     });
 
     it('404: names what is not declared', async () => {

@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import pg from 'pg';
 import type { Client } from '../support/client.js';
+import { lockWaiters } from '../support/lock-waiters.js';
 import type { ServiceProcess } from '../support/service-process.js';
 import type { Person } from '../support/world.js';
 import { until } from './support/coffer.js';
@@ -232,14 +233,6 @@ describe('coffer admin rotate-data-keys and rotate-root-key, beside a service th
     await readAll(site.as(pipeline));
   });
 
-  /** Whose connections wait for a lock. */
-  const waiting = async (): Promise<number> => {
-    const { rows } = await site.sql.query(
-      `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    );
-    return rows.length;
-  };
-
   it('waits for a writer before it holds a row that the writer needs', async () => {
     const only = ['--env', 'acme/web/empty'];
     const versions = `select 1 from secret_versions v join secrets s on s.id = v.secret_id where s.name = 'FULL'`;
@@ -250,21 +243,18 @@ describe('coffer admin rotate-data-keys and rotate-root-key, beside a service th
       await owner.put(`${secrets}/FULL/value`, { value: String(version) }).expect(200);
     await killedWhile(versions, async () => (await retired()) === 1, only);
 
-    const { rows } = await site.sql.query<{ id: string }>(`select id from environments where name = 'empty'`);
-    const holder = new pg.Client({ connectionString: site.settings['COFFER_DATABASE_URL'] });
-    await holder.connect();
-    await holder.query('begin');
-    await holder.query('select 1 from stamps where subject = $1 for update', [rows[0]?.id]);
-    const set = owner.put(`${secrets}/FULL/value`, { value: 'next' }).then(({ status }) => status);
-    await until('the writer waits', async () => (await waiting()) === 1);
+    // As a writer does it; its trigger writes the stamp, which a batch of the rotation needs last.
+    const writer = new pg.Client({ connectionString: site.superuserUrl });
+    await writer.connect();
+    await writer.query('begin');
+    await writer.query(`update environments set revision = revision + 1 where name = 'empty'`);
     const rotation = site.admin(['rotate-data-keys', ...only, '--json']);
-    await until('the rotation waits', async () => (await waiting()) === 2);
-    await site.sql.query(`${versions} for update of v nowait`);
-    await holder.query('rollback');
-    await holder.end();
-    expect(await set).toBe(200);
+    await until('the rotation waits', async () => (await lockWaiters(site.sql)) === 1);
+    await writer.query(`${versions} for update of v nowait`);
+    await writer.query('commit');
+    await writer.end();
     const { stdout } = await rotation;
-    expect(JSON.parse(stdout)).toMatchObject({ resumed: true, renewed: 0, destroyed: 1 });
+    expect(JSON.parse(stdout)).toEqual({ resumed: true, renewed: 0, resealed: 20, destroyed: 1 });
   });
 
   it('rotates the root key while the service knows both, killed again and again, and leaves nothing under the old one', async () => {

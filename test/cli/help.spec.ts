@@ -55,6 +55,21 @@ describe('the help of the command', () => {
     }
   });
 
+  it('of the program, of its help and of every group has an example that the parser takes', async () => {
+    const groups = COMMANDS.flatMap((each) => ('commands' in each ? [[each.name, '--help']] : []));
+    const coffer = new Coffer();
+    try {
+      for (const args of [['--help'], ['help', '--help'], ...groups]) {
+        const examples = /\nExamples:\n([\s\S]*)$/.exec((await coffer.run(args)).stdout)?.[1] ?? '';
+        const found = examples.match(/^ {2}coffer (?:.*\\\n)*.*$/gm) ?? [];
+        expect([args, found.length > 0]).toEqual([args, true]);
+        for (const example of found) expect([example, complaint(wordsIn(example))]).toEqual([example, null]);
+      }
+    } finally {
+      coffer.close();
+    }
+  });
+
   it('finds an example that the parser would not take', () => {
     expect(complaint(wordsIn('coffer list --nonsense'))).toMatch(/unknown/);
     expect(complaint(wordsIn('coffer set'))).toMatch(/operands/);

@@ -42,6 +42,10 @@ describe('organisations and who is in them, by the command', () => {
     ]);
   });
 
+  it.each(['Bad Slug', 'x_y', '-x'])('64: %j is no organisation to create', async (slug) => {
+    expect(await run(['org', 'create', '--', slug])).toMatchObject({ code: 64, stdout: '' });
+  });
+
   it('lists them with whole paths, and for programs as the service says it', async () => {
     const shown = await Promise.all([
       run(['org', 'list']),

@@ -97,6 +97,26 @@ describe('the files of coffer run', () => {
     });
   });
 
+  it('stand in place of their variable, the parent’s too', async () => {
+    const script = 'echo "${SMALL-unset} $(cat "$SMALL_FILE")"';
+    const { stdout } = await coffer.run(['run', '--file', 'SMALL=instead', '--', 'sh', '-c', script], {
+      env: { SMALL: 'of the parent' },
+    });
+    expect(stdout).toBe('unset small\n');
+  });
+
+  it('keep everything from starting when a secret of one’s own would take the place of their path', async () => {
+    const body = { name: 'rival', value: 'rival', env_name: 'SMALL_FILE' };
+    await place.app.as(place.owner).post('/api/v2/users/me/secrets', body).expect(201);
+    const ended = await run(['--file', 'SMALL=instead'], 'echo started');
+    expect(ended).toMatchObject({ code: 64, stdout: '' });
+    expect(ended.stderr).toContain('SMALL_FILE, which the secret rival sets already');
+    expect((await run(['--no-personal', '--file', 'SMALL=instead'], 'echo started')).stdout).toBe(
+      'started\n',
+    );
+    await place.app.as(place.owner).delete('/api/v2/users/me/secrets/rival').expect(204);
+  });
+
   it('are readable by nobody else at any time, whatever the umask is', async () => {
     const by = ['sh', '-c', 'umask 0; exec "$@"', 'sh'];
     const { stdout } = await run(['--file', 'SMALL=open/to/all'], 'stat -c %a open open/to open/to/all', by);

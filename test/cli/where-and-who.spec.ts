@@ -68,6 +68,28 @@ describe('where the command goes, and as whom', () => {
       });
     });
 
+    it('is closed to others again, its folder too, by whatever reads it', async () => {
+      await logIn();
+      chmodSync(coffer.path('.config/coffer'), 0o755);
+      chmodSync(coffer.path(LOGINS), 0o644);
+      expect((await coffer.run(['whoami'])).stderr).toContain('were open to others');
+      expect(statSync(coffer.path(LOGINS)).mode & 0o777).toBe(0o600);
+      expect(statSync(coffer.path('.config/coffer')).mode & 0o777).toBe(0o700);
+    });
+
+    it('is told to programs, and so is its end, and what was chosen', async () => {
+      const json = async (args: readonly string[], input?: string): Promise<unknown> =>
+        JSON.parse((await coffer.run([...args, '--json'], input === undefined ? {} : { input })).stdout);
+      const login = ['login', '--server', app.url, '--login', 'olivia', '--password-stdin'];
+      expect(await json(login, PASSWORD)).toEqual({ server: app.url, who: 'olivia' });
+      expect(await json(['use', 'acme/web/dev'])).toEqual({
+        env: 'acme/web/dev',
+        file: coffer.path('.coffer.json'),
+      });
+      expect(await json(['logout', '--server', app.url])).toEqual({ server: app.url, who: 'olivia' });
+      expect(await json(['logout', '--server', app.url])).toEqual({ server: app.url, who: null });
+    });
+
     it('saves under XDG_CONFIG_HOME where that is set', async () => {
       const env = { XDG_CONFIG_HOME: coffer.path('xdg') };
       await coffer.run(['login', '--server', app.url, '--token-stdin'], { input: owner.token, env });
@@ -159,6 +181,17 @@ describe('where the command goes, and as whom', () => {
       expect(await server(['--server', 'https://a.example/'], { COFFER_SERVER: 'https://b.example' })).toBe(
         'https://a.example',
       );
+    });
+
+    it.each([
+      [['--env', 'bad'], {}, 64, '“bad” is no environment'],
+      [[], { COFFER_ENV: 'bad' }, 64, 'COFFER_ENV names no environment'],
+      [[], { COFFER_SERVER: 'bad' }, 78, 'COFFER_SERVER names no server'],
+    ] as const)('config %j %j: shows that it is not usable, and why', async (args, env, code, problem) => {
+      const ended = await coffer.run(['config', ...args], { env });
+      expect(ended.code).toBe(code);
+      expect(ended.stdout).toContain('not usable, see below');
+      expect(ended.stderr).toContain(problem);
     });
 
     it('config never shows a token', async () => {

@@ -430,7 +430,7 @@ describe('numbers, switches and versions', () => {
     ['COFFER_RATE_LIMIT', ['ON', 'true', '1']],
     ['COFFER_ALLOW_PRIVATE_ISSUERS', ['yes', 'True', '1']],
     ['COFFER_LOG_LEVEL', ['INFO', 'verbose']],
-    ['COFFER_MIN_CLIENT', ['1', '1.2', 'v1.2.3', '01.2.3', '1.2.3-']],
+    ['COFFER_MIN_CLIENT', ['1', '1.2', 'v1.2.3', '01.2.3', '1.2.3-', '1.2.3-01', '1.2.3-a..b']],
   ])('%s refuses what is not exactly one', (name, texts) => {
     for (const text of texts)
       expect(onlyProblemOf({ [name]: text })).toMatch(new RegExp(`^${name}: must be `));

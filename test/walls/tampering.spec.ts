@@ -100,6 +100,36 @@ describe('tampering with the database', () => {
     await second.close();
   });
 
+  it.each([
+    ['points to an older version', 'update secrets set current_version = 1'],
+    ['points to none', 'update secrets set current_version = null'],
+    ['lost its newest version', 'delete from secret_versions where version = 2'],
+  ])('500, and neither an older value nor "no value": a secret that %s', async (_, statement) => {
+    await app.sql.query('create table saved_versions as select * from secret_versions');
+    await app.sql.query('create table saved_secrets as select * from secrets');
+    const second = await TestApp.start({
+      rootKey: app.rootKey,
+      database: { url: app.databaseUrl, drop: () => Promise.resolve() },
+    });
+    await app.sql.query(statement);
+    const prod = '/acme/web/envs/prod';
+    const asOwner = second.as(owner);
+    for (const answer of [
+      await second.as(pipeline.credential).get(A),
+      await second.as(pipeline.credential).get(`${prod}/values?missing=omit`),
+      await asOwner.get(`${prod}/readiness`),
+      await asOwner.post('/acme/web/envs/dev/promote', { from: 'prod' }),
+    ])
+      expect([answer.status, answer.body.code]).toEqual([500, 'internal']);
+    await second.close();
+    await app.sql.query('insert into secret_versions select * from saved_versions on conflict do nothing');
+    await app.sql.query(
+      'update secrets s set current_version = o.current_version from saved_secrets o where o.id = s.id',
+    );
+    await app.sql.query('drop table saved_versions, saved_secrets');
+    await pipeline.get(A).expect(200);
+  });
+
   it('503 and nothing written: the head of the audit chain was moved back', async () => {
     const { rows } = await app.sql.query('select * from org_chain_heads');
     await app.sql.query('delete from org_events where seq = (select max(seq) from org_events)');

@@ -153,7 +153,7 @@ async function resealSome(
   return found.length;
 }
 
-/** The lock that every writer of the environment takes first, so that none waits for another in a circle. False when it was deleted. */
+/** The lock that every writer of the environment takes first, so that it and they never wait for each other in a circle. False when it was deleted. */
 async function lock(tx: OrgTransaction, { orgId, environmentId }: Owner): Promise<boolean> {
   const row = await firstRow(
     tx,

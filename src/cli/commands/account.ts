@@ -33,6 +33,7 @@ export const accountCommands: readonly CommandSpec[] = [
       ['--token-stdin', 'save a token, read from stdin, in place of a session'],
     ],
     asks: 'address',
+    json: true,
     examples: [
       'coffer login --server https://coffer.example.com',
       'coffer login --login olivia --password-stdin < password.txt',
@@ -46,6 +47,7 @@ export const accountCommands: readonly CommandSpec[] = [
     details:
       'A session ends at once, here and there. A token that was saved is forgotten here; revoke it where it was made.',
     asks: 'address',
+    json: true,
     examples: ['coffer logout'],
     run: logout,
   },
@@ -62,6 +64,7 @@ export const accountCommands: readonly CommandSpec[] = [
     summary: 'choose the environment for this folder and those below it',
     details: 'Writes .coffer.json here. It holds no secret and may be checked in.',
     asks: 'nobody',
+    json: true,
     examples: ['coffer use acme/web/dev'],
     run: use,
   },
@@ -84,6 +87,7 @@ async function login(call: Call): Promise<void> {
   say(`Logged in to ${server} as ${printable(saved.who)}.`);
   if (setting('COFFER_TOKEN') !== undefined) warn('COFFER_TOKEN is set and goes before this login.');
   if (isOpenToOthers(server)) warn(`${server} is not encrypted: whoever is between reads along.`);
+  if (call.json) await printJson({ server, who: saved.who });
 }
 
 async function tokenLogin(call: Call): Promise<Login> {
@@ -135,6 +139,7 @@ async function logout(call: Call): Promise<void> {
   const saved = readLogins().logins[server];
   if (saved === undefined) {
     say(`There is no saved login for ${server}.`);
+    if (call.json) await printJson({ server, who: null });
     return;
   }
   const bearer = new Bearer({ value: saved, source: 'the saved login' }, call.connection);
@@ -147,6 +152,7 @@ async function logout(call: Call): Promise<void> {
   say(
     `Logged out of ${server}.${'token' in saved ? ' The token itself is still valid: revoke it where it was made.' : ''}`,
   );
+  if (call.json) await printJson({ server, who: saved.who });
 }
 
 /** What kept the service from ending the session, unless it had ended before. */
@@ -191,23 +197,27 @@ async function use(call: Call): Promise<void> {
   const path = join(folder, '.coffer.json');
   writeFile(path, `${JSON.stringify({ env: environment }, null, 2)}\n`, { mode: 0o644, keepsMode: true });
   say(`${environment} is chosen for this folder (${basename(path)}).`);
+  if (call.json) await printJson({ env: environment, file: path });
 }
 
 type Row = Readonly<{ value: string | null; source: string | null; problem?: string }>;
 
 async function config(call: Call): Promise<void> {
   const { given } = call;
+  const failures: Failure[] = [];
   const server = settingRow(
     () => findServer(given),
     (value) => value,
+    failures,
   );
   const rows: Record<string, Row> = {
     server,
     credential: settingRow(
       () => (server.value === null ? null : findCredential(given, server.value)),
       shortened,
+      failures,
     ),
-    env: settingRow(() => findEnvironment(given), nameOf),
+    env: settingRow(() => findEnvironment(given), nameOf, failures),
     timeout: {
       value: `${String(given.timeoutSeconds)} s`,
       source: call.flags.text('timeout') === undefined ? 'the default' : '--timeout',
@@ -217,23 +227,25 @@ async function config(call: Call): Promise<void> {
   rows['logins'] = settingRow(
     () => ({ value: loginsPath(), source: 'the default' }),
     (value) => value,
+    failures,
   );
-  if (Object.values(rows).some(({ problem }) => problem !== undefined)) call.exitCode = EXIT.configuration;
+  call.exitCode = failures[0]?.exitCode ?? 0;
   if (call.json) return printJson(rows);
   const { printTable } = await import('../table.js');
-  const lines = Object.entries(rows).map(([name, { value, source }]) => [
+  const lines = Object.entries(rows).map(([name, { value, source, problem }]) => [
     name,
     value ?? '-',
-    source ?? 'not set',
+    source ?? (problem === undefined ? 'not set' : 'not usable, see below'),
   ]);
   await printTable(['SETTING', 'VALUE', 'FROM'], lines);
-  for (const { problem } of Object.values(rows)) if (problem !== undefined) say(`coffer: ${problem}`);
+  for (const { message } of failures) say(`coffer: ${message}`);
 }
 
 /** A setting that is broken is shown with what is wrong, beside the others. */
 function settingRow<T>(
   find: () => Readonly<{ value: T; source: string }> | null,
   shown: (value: T) => string,
+  failures: Failure[],
 ): Row {
   try {
     const found = find();
@@ -241,8 +253,9 @@ function settingRow<T>(
       ? { value: null, source: null }
       : { value: shown(found.value), source: found.source };
   } catch (error) {
-    if (error instanceof Failure) return { value: null, source: null, problem: error.message };
-    throw error;
+    if (!(error instanceof Failure)) throw error;
+    failures.push(error);
+    return { value: null, source: null, problem: error.message };
   }
 }
 

@@ -127,7 +127,7 @@ async function listOrgs(call: Call): Promise<void> {
 }
 
 async function createOrg(call: Call): Promise<void> {
-  const slug = call.argument(0);
+  const slug = orgArgument(call.argument(0));
   const org = await call.api.post('/orgs', { body: { slug, ...nameFlag(call) } });
   if (call.json) return printJson(org);
   say(`Created the organisation ${slug}. Next: coffer project create ${slug}/PROJECT`);

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { environmentForm } from '../../formats/names.js';
 import type { Call } from '../call.js';
 import { environment } from '../environment.js';
-import { usage } from '../failure.js';
+import { usage, type Failure } from '../failure.js';
 import { home } from '../logins.js';
 import { readValues } from '../values.js';
 import { readPersonal } from './personal.js';
@@ -47,8 +47,12 @@ export async function readPlan(call: Call, targets: FileTargets): Promise<Plan> 
     else files.push({ secret, path, value, isNew: true });
   }
   for (const { secret, path } of files) addPath(variables, secret, path);
-  for (const { name, variable, value } of personal)
-    if (variable !== '') variables.set(variable, { secret: name, value });
+  for (const { name, variable, value } of personal) {
+    if (variable === '') continue;
+    const ofFile = files.find(({ secret }) => pathVariable(secret) === variable);
+    if (ofFile !== undefined) throw taken(ofFile.secret, name);
+    variables.set(variable, { secret: name, value });
+  }
   const own = personal.filter(({ path }) => path !== '');
   return {
     revision,
@@ -65,10 +69,15 @@ export async function readPlan(call: Call, targets: FileTargets): Promise<Plan> 
   };
 }
 
-/** The parent's environment with the plan's variables over it. The credential is not the child's to have. */
+/**
+ * The parent's environment with the plan's variables over it. The credential is not the child's to have, and what is in a file is in no
+ * variable, not even in the parent's.
+ */
 export function childEnvironment(plan: Plan): Record<string, string> {
+  const inFiles = plan.files.flatMap(({ secret, isNew }) => (isNew ? [environmentForm(secret)] : []));
+  const withheld = new Set(['COFFER_TOKEN', ...inFiles]);
   const entries = Object.entries(environment()).flatMap(([name, value]) =>
-    value === undefined || name === 'COFFER_TOKEN' ? [] : [[name, value] as const],
+    value === undefined || withheld.has(name) ? [] : [[name, value] as const],
   );
   const result = Object.fromEntries(entries);
   for (const [name, { value }] of plan.variables) result[name] = value;
@@ -96,12 +105,19 @@ function addPath(
   secret: string,
   path: string,
 ): void {
-  const variable = `${environmentForm(secret)}_FILE`;
-  const taken = variables.get(variable);
-  if (taken !== undefined) {
-    throw usage(`--file ${secret}=… would set ${variable}, which the secret ${taken.secret} sets already.`);
-  }
+  const variable = pathVariable(secret);
+  const earlier = variables.get(variable);
+  if (earlier !== undefined) throw taken(secret, earlier.secret);
   variables.set(variable, { secret, value: path });
+}
+
+/** Where the child finds the path of a secret's file. */
+function pathVariable(secret: string): string {
+  return `${environmentForm(secret)}_FILE`;
+}
+
+function taken(secret: string, by: string): Failure {
+  return usage(`--file ${secret}=… would set ${pathVariable(secret)}, which the secret ${by} sets already.`);
 }
 
 /** `~/` is the user's home. */

@@ -134,7 +134,7 @@ export class Sessions {
   }
 }
 
-// What ran out began long ago: that is said for the index.
+// What has run out began at least one life ago: the index is by the beginning.
 const START = prepared(`
   with over as (
       delete from sessions where user_id = $2 and expires_at <= now() and created_at <= now() - ${SESSION_LIFE}),

@@ -19,7 +19,8 @@ export class Operated {
 
   private constructor(
     readonly settings: Readonly<Record<string, string>>,
-    /** A superuser's connection to the same database. */
+    /** A superuser's address of the same database, and a connection there. */
+    readonly superuserUrl: string,
     readonly sql: pg.Client,
     private readonly name: string,
     private readonly owner: string | null,
@@ -37,7 +38,8 @@ export class Operated {
       await sql.query(`create database ${name} ${owner === null ? '' : `owner ${owner}`}`);
     });
     const url = new URL(databaseUrl(serverUrl(), name));
-    const sql = new pg.Client({ connectionString: url.href });
+    const superuserUrl = url.href;
+    const sql = new pg.Client({ connectionString: superuserUrl });
     await sql.connect();
     sql.on('error', () => undefined);
     if (owner !== null) {
@@ -46,6 +48,7 @@ export class Operated {
     }
     return new Operated(
       { ...QUIET, COFFER_DATABASE_URL: url.href, COFFER_ROOT_KEY: rootKey },
+      superuserUrl,
       sql,
       name,
       owner,

@@ -4,13 +4,14 @@ import type { Config } from '../config/config.js';
 
 type Level = 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'fatal';
 
-/** Parts of Nest that tell of every module and route at each start. */
+/** Parts of Nest that tell of every module and route at each start, and of what keeps it from starting: `main` says that in words, once. */
 const FRAMEWORK = new Set<unknown>([
   'NestFactory',
   'InstanceLoader',
   'RoutesResolver',
   'RouterExplorer',
   'NestApplication',
+  'ExceptionHandler',
 ]);
 
 /** JSON lines on stdout, through Nest's logger interface. Bodies and headers are never given to it. */
@@ -27,7 +28,7 @@ export class JsonLog implements LoggerService {
   }
 
   error(message: unknown, ...rest: unknown[]): void {
-    this.write('error', message, rest);
+    this.write(FRAMEWORK.has(rest.at(-1)) ? 'debug' : 'error', message, rest);
   }
 
   warn(message: unknown, ...rest: unknown[]): void {
@@ -49,9 +50,12 @@ export class JsonLog implements LoggerService {
   /** Nest gives the name of the part that speaks last, and a stack before it. */
   private write(level: Level, message: unknown, rest: unknown[]): void {
     const part = rest.at(-1);
-    const facts =
-      typeof message === 'object' && message !== null ? { ...message } : { message: String(message) };
+    const facts = message instanceof Error ? { message: message.message } : factsOf(message);
     const stack = rest.length > 1 && typeof rest[0] === 'string' ? { stack: rest[0] } : {};
     this.pino[level]({ ...(typeof part === 'string' ? { part } : {}), ...facts, ...stack });
   }
+}
+
+function factsOf(message: unknown): object {
+  return typeof message === 'object' && message !== null ? { ...message } : { message: String(message) };
 }

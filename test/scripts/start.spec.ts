@@ -136,6 +136,7 @@ describe('npm start', () => {
     other.close();
     expect(code).toBe(1);
     expect(started.said()).toContain(`Port ${String(port)} on 127.0.0.1 is taken`);
+    expect(started.said()).not.toContain('"level":50');
     await nothingIsLeft(started);
   });
 

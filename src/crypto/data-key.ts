@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync, randomUUID, randomBytes } from 'node:crypto';
-import { KEY_BYTES, keyIdOf, open, seal, SealBroken, type Place } from './envelope.js';
+import { KEY_BYTES, keyIdOf, open, seal, sealAll, SealBroken, type Place } from './envelope.js';
 import { Plaintext } from './plaintext.js';
 
 /** A data key that nobody has stored yet: its wrapped form goes into `data_keys`, in the transaction that makes its owner. */
@@ -41,6 +41,18 @@ export class DataKeys {
   seal(place: Place, value: Plaintext): Buffer {
     this.#hasSealed = true;
     return seal(this.key(this.#current), this.#current, place, Buffer.from(value.reveal(), 'utf8'));
+  }
+
+  /** Each of many, sealed like that. */
+  sealAll<T>(
+    all: readonly T[],
+    placed: (one: T) => Readonly<{ place: Place; value: Plaintext }>,
+  ): Readonly<{ one: T; sealed: Buffer }>[] {
+    this.#hasSealed = true;
+    return sealAll(this.key(this.#current), this.#current, all, (one) => {
+      const { place, value } = placed(one);
+      return { place, content: Buffer.from(value.reveal(), 'utf8') };
+    });
   }
 
   open(place: Place, sealed: Uint8Array): Plaintext {

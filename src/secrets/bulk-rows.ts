@@ -184,11 +184,13 @@ async function insertVersions(
   drafts: readonly Draft[],
   at: Date,
 ): Promise<unknown> {
-  const versions = drafts.flatMap(({ id, values, version }) =>
-    values.map((value, index) => {
-      const number = (version ?? 0) - values.length + index + 1;
-      return { secretId: id, number, ...keys.seal(id, number, value) };
-    }),
+  const versions = keys.sealAll(
+    drafts.flatMap(({ id, values, version }) =>
+      values.map((value, index) => {
+        const number = (version ?? 0) - values.length + index + 1;
+        return { secretId: id, number, value };
+      }),
+    ),
   );
   const { type, id, name } = actorOf(access.caller);
   return rows(tx, INSERT_VERSIONS, [

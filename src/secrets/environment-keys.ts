@@ -6,6 +6,18 @@ import { Keyring } from '../crypto/keyring.js';
 import { versionPlace } from '../crypto/places.js';
 import type { Plaintext } from '../crypto/plaintext.js';
 
+/** A value and the row that it is for. */
+export type NewVersion = Readonly<{ secretId: string; number: number; value: Plaintext }>;
+
+/** What that row holds of it: sealed for exactly this row, and comparable inside the project. */
+export type VersionRow = Readonly<{
+  secretId: string;
+  number: number;
+  keyId: string;
+  sealed: Buffer;
+  fingerprint: Buffer;
+}>;
+
 /** The keys of one environment and of its project, for as long as a piece of work lasts. */
 export class EnvironmentKeys {
   constructor(
@@ -15,25 +27,40 @@ export class EnvironmentKeys {
     private readonly project: DataKeys,
   ) {}
 
-  /** What a version's row holds of a value: sealed for exactly this row, and comparable inside the project. */
-  seal(
-    secretId: string,
-    version: number,
-    value: Plaintext,
-  ): { keyId: string; sealed: Buffer; fingerprint: Buffer } {
+  seal(version: NewVersion): VersionRow {
+    return this.rowOf(version, this.environment.seal(this.placeOf(version), version.value));
+  }
+
+  /** Each of many, sealed like that. */
+  sealAll(versions: readonly NewVersion[]): VersionRow[] {
+    const sealed = this.environment.sealAll(versions, (version) => ({
+      place: this.placeOf(version),
+      value: version.value,
+    }));
+    return sealed.map(({ one, sealed: bytes }) => this.rowOf(one, bytes));
+  }
+
+  open(secretId: string, number: number, sealed: Uint8Array): Plaintext {
+    return this.environment.open(this.placeOf({ secretId, number }), sealed);
+  }
+
+  private placeOf({ secretId, number }: Pick<NewVersion, 'secretId' | 'number'>): Place {
+    return versionPlace({
+      orgId: this.orgId,
+      environmentId: this.environmentId,
+      secretId,
+      version: number,
+    });
+  }
+
+  private rowOf({ secretId, number, value }: NewVersion, sealed: Buffer): VersionRow {
     return {
+      secretId,
+      number,
       keyId: this.environment.currentId,
-      sealed: this.environment.seal(this.place(secretId, version), value),
+      sealed,
       fingerprint: this.project.fingerprint(value),
     };
-  }
-
-  open(secretId: string, version: number, sealed: Uint8Array): Plaintext {
-    return this.environment.open(this.place(secretId, version), sealed);
-  }
-
-  private place(secretId: string, version: number): Place {
-    return versionPlace({ orgId: this.orgId, environmentId: this.environmentId, secretId, version });
   }
 }
 

@@ -38,7 +38,11 @@ export function addVersion(
 ): Added {
   const version = (secret.current_version ?? 0) + 1;
   const at = new Date();
-  const { keyId, sealed, fingerprint } = keys.seal(secret.id, version, value);
+  const { keyId, sealed, fingerprint } = keys.seal({
+    secretId: secret.id,
+    number: version,
+    value,
+  });
   const { type, id, name } = actorOf(access.caller);
   const written = [version, keyId, sealed, fingerprint, at, type, id, name, revision, kept];
   return {

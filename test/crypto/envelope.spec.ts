@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { FORMAT_VERSION, keyIdOf, open, seal, SealBroken, type Place } from '../../src/crypto/envelope.js';
+import {
+  FORMAT_VERSION,
+  keyIdOf,
+  open,
+  seal,
+  sealAll,
+  SealBroken,
+  type Place,
+} from '../../src/crypto/envelope.js';
 
 const KEY = Buffer.alloc(32, 7);
 const KEY_ID = '8c1f2c0a-6f0e-4a53-9d3b-0a1b2c3d4e5f';
@@ -26,6 +34,24 @@ describe('round trip', () => {
   it('seals the same content differently each time', () => {
     const content = Buffer.from('same');
     expect(seal(KEY, KEY_ID, PLACE, content).equals(seal(KEY, KEY_ID, PLACE, content))).toBe(false);
+  });
+
+  it('seals many at once, each for its place, and no two with one nonce', () => {
+    const sealed = sealAll(
+      KEY,
+      KEY_ID,
+      Array.from({ length: 300 }).map((_, index) => index),
+      (index) => ({
+        place: { purpose: 'value', path: [index] },
+        content: Buffer.from(String(index)),
+      }),
+    );
+    const nonces = new Set(sealed.map(({ sealed: bytes }) => bytes.subarray(17, 29).toString('hex')));
+    expect(nonces.size).toBe(300);
+    for (const { one, sealed: bytes } of sealed) {
+      expect(text(open(KEY, { purpose: 'value', path: [one] }, bytes))).toBe(String(one));
+      expect(() => open(KEY, { purpose: 'value', path: [one + 1] }, bytes)).toThrow(SealBroken);
+    }
   });
 
   it('names the key that opens it', () => {
